@@ -1,0 +1,47 @@
+"""Every error that mask-edge raises on purpose.
+
+Each is one line for the person at the terminal: what is wrong, with which file or device, and what to do next.
+The children also inherit the fitting builtin, so that a caller may catch either.
+"""
+
+
+class MaskEdgeError(Exception):
+    """Base of all; `exit_code` is what the command line leaves with."""
+
+    exit_code = 1
+
+
+class UsageError(MaskEdgeError, ValueError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(MaskEdgeError, ValueError):
+    """The configuration is wrong; systemd does not restart on this (EX_CONFIG of sysexits.h)."""
+
+    exit_code = 78
+
+
+class PictureError(MaskEdgeError, ValueError):
+    """A picture file cannot be read as a picture."""
+
+
+class SourceError(MaskEdgeError, OSError):
+    """A camera, stream, file or folder gives no frames."""
+
+
+class SinkError(MaskEdgeError, OSError):
+    """An output cannot be opened or written."""
+
+
+class ModelError(MaskEdgeError, ValueError):
+    """A model file, its card, or the two together are not usable."""
+
+
+class DataError(MaskEdgeError, ValueError):
+    """Training or evaluation data are not usable."""
+
+
+class MissingLibraryError(MaskEdgeError, ImportError):
+    """An optional library is not installed; the message names the command that installs it."""

@@ -1,0 +1,96 @@
+"""Reading and writing picture files. RGB inside; OpenCV's BGR stays in here."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.errors import MissingLibraryError, PictureError, SinkError
+from edge.types import Pixels
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def import_cv2() -> ModuleType:
+    """OpenCV, or an error that names its package. Raises MissingLibraryError."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"OpenCV is missing ({error}): on a Pi `sudo apt install python3-opencv`, elsewhere `pip install opencv-python-headless`"
+        ) from error
+    return cv2
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """All picture files below a folder, hidden ones left out, in a stable order."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def read_picture(path: Path | str) -> Pixels:
+    """A picture file as uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
+
+    Grey, RGBA (alpha dropped), 16-bit and CMYK become 8-bit RGB. Raises PictureError, naming the file and the cause.
+    """
+    cv2 = import_cv2()
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not data:
+        raise PictureError(f"{path}: the file is empty; copy it again")
+    if _is_truncated(data):
+        raise PictureError(f"{path}: the file ends too early (truncated); copy it again")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise PictureError(f"{path}: OpenCV refuses it ({error.err}); save it as JPEG or PNG") from error
+    if pixels is None:
+        raise PictureError(f"{path}: not a picture that OpenCV can read; save it as JPEG or PNG")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def write_picture(path: Path | str, pixels: Pixels) -> None:
+    """Write uint8 (H, W, 3) RGB as the format that the suffix names. Raises SinkError."""
+    cv2 = import_cv2()
+    path = Path(path)
+    try:
+        ok, data = cv2.imencode(path.suffix or ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        if not ok:
+            raise SinkError(f"{path}: OpenCV cannot encode {path.suffix}; use .jpg or .png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.tobytes())
+    except (OSError, cv2.error) as error:
+        if isinstance(error, SinkError):
+            raise
+        raise SinkError(f"{path}: cannot be written ({error}); check the folder and the free space") from error
+
+
+def _is_truncated(data: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end. OpenCV decodes such a file without a word and fills up with grey."""
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data
+    if data.startswith(b"\xff\xd8"):
+        return data.find(b"\xff\xd9", _start_of_scan(data)) < 0
+    return False
+
+
+def _start_of_scan(data: bytes) -> int:
+    """Where a JPEG's first scan starts. Inside a scan FF D9 can only be the end mark; before it, an EXIF thumbnail has its own."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            return at
+        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
+    return len(data)

@@ -1,0 +1,60 @@
+"""From pixels to a model's input. The one copy: training, calibration, evaluation and the Pi all call these lines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.types import BoundingBox, Pixels
+
+CROP_MARGIN = 0.15
+"""What a classifier's crop shows around a face box, as a part of the box's own size; a card may say otherwise."""
+
+MEAN, STD = 128.0, 128.0
+"""A pixel p enters a model as (p - 128) / 128. In int8 with scale 1/128 and zero point 0 that is p - 128, without rounding."""
+
+
+def crop(pixels: Pixels, box: BoundingBox, margin: float = CROP_MARGIN) -> Pixels:
+    """The part of a picture that shows a box with its margin.
+
+    pixels: uint8 (H, W, 3). Returns a view, uint8 (h, w, 3), at least 1x1: what lies outside the picture is left out, not invented.
+    """
+    height, width = pixels.shape[:2]
+    inside = box.pad(margin).clip(width, height)
+    xmin, ymin = min(int(inside.xmin), width - 1), min(int(inside.ymin), height - 1)
+    xmax, ymax = max(round(inside.xmax), xmin + 1), max(round(inside.ymax), ymin + 1)
+    return pixels[ymin:ymax, xmin:xmax]
+
+
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Stretch to width x height: by area when it shrinks, bilinear when it grows. uint8 (H, W, 3) in, uint8 (height, width, 3) out."""
+    import cv2
+
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = pixels.shape[0] > height and pixels.shape[1] > width
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
+    """Pixels 0..255 of any dtype as float32 model input, about -1..1."""
+    return (np.asarray(pixels, np.float32) - np.float32(MEAN)) / np.float32(STD)
+
+
+@lru_cache(maxsize=16)
+def _int8_table(scale: float, zero_point: int) -> npt.NDArray[np.int8]:
+    """int8 (256,): what each pixel value becomes. A table, because it serves any scale at the price of a look-up."""
+    quantised = np.round(normalise(np.arange(256)) / scale) + zero_point
+    return np.clip(quantised, -128, 127).astype(np.int8)
+
+
+def quantise(pixels: Pixels, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
+    """Pixels as the int8 input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018)."""
+    return _int8_table(scale, zero_point)[pixels]
+
+
+def dequantise(values: npt.NDArray[np.int8], scale: float, zero_point: int) -> npt.NDArray[np.float32]:
+    """int8 values as float32: (q - zero_point) * scale, subtracted in int32 so that nothing wraps."""
+    return ((values.astype(np.int32) - zero_point) * scale).astype(np.float32)

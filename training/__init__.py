@@ -1,0 +1,1 @@
+"""Trains mask-edge models from labelled pictures, on a workstation."""

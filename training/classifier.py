@@ -1,0 +1,46 @@
+"""The classifier's network: MobileNetV2 (Sandler et al. 2018), global average pooling, dropout, one dense layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from edge.errors import DataError
+
+
+def build_classifier(size: int, alpha: float, classes: int, weights: str, dropout: float = 0.2) -> keras.Model:
+    """A classifier of float32 (N, size, size, 3), values by `edge.preprocess.normalise`, to probabilities (N, classes).
+
+    weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file of the headless base. The batch norms always run in inference
+    mode: small batches of faces would spoil ImageNet's statistics. Raises DataError where the weights don't fit.
+    """
+    base = _base(size, alpha, weights)
+    inputs = keras.Input((size, size, 3), name="crop")
+    features = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs, training=False))
+    features = keras.layers.Dropout(dropout, name="dropout")(features)
+    outputs = keras.layers.Dense(classes, activation="softmax", name="scores")(features)
+    return keras.Model(inputs, outputs, name="mask_classifier")
+
+
+def base_of(model: keras.Model) -> keras.Model:
+    """The MobileNetV2 inside a classifier."""
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def _base(size: int, alpha: float, weights: str) -> keras.Model:
+    shape = (size, size, 3)
+    if weights == "imagenet":
+        try:
+            return keras.applications.MobileNetV2(input_shape=shape, alpha=alpha, include_top=False, weights="imagenet")
+        except Exception as error:  # the download's errors are of many kinds
+            raise DataError(f"ImageNet weights cannot be had ({error}); give --weights FILE or --weights none") from error
+    base = keras.applications.MobileNetV2(input_shape=shape, alpha=alpha, include_top=False, weights=None)
+    if weights != "none":
+        if not Path(weights).is_file():
+            raise DataError(f"{weights}: no such file; --weights takes imagenet, none, or a .weights.h5 of MobileNetV2 without its top")
+        try:
+            base.load_weights(weights)
+        except (ValueError, OSError, KeyError) as error:
+            raise DataError(f"{weights}: does not fit MobileNetV2 with alpha {alpha} ({str(error).splitlines()[0]})") from error
+    return base
