@@ -1,0 +1,1 @@
+"""Models on the Pi: their cards, the TFLite interpreter, the face detectors and the mask classifier."""

@@ -1,0 +1,67 @@
+"""Anchors of a single-shot detector, and boxes from its regression (Liu et al. 2016). Shared by training and the Pi."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def level_anchors(width: int, height: int, stride: int, sizes: Sequence[Sequence[float]]) -> Floats:
+    """Anchors of one level: for each cell in row-major order, one per size.
+
+    width, height: model input, px. sizes: (width, height) px each. Returns float32 (ceil(H/s) * ceil(W/s) * A, 4): (cx, cy, w, h) in px of
+    the model's input, centred on the cells.
+    """
+    rows, columns = -(-height // stride), -(-width // stride)
+    cy, cx = np.meshgrid((np.arange(rows) + 0.5) * stride, (np.arange(columns) + 0.5) * stride, indexing="ij")
+    centres = np.stack([cx, cy], axis=-1).reshape(-1, 1, 2)
+    shapes = np.asarray(sizes, np.float32).reshape(1, -1, 2)
+    count = (centres.shape[0], shapes.shape[1], 2)
+    return np.concatenate([np.broadcast_to(centres, count), np.broadcast_to(shapes, count)], axis=-1).reshape(-1, 4).astype(np.float32)
+
+
+def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
+    """Turn regression outputs into boxes.
+
+    raw: (N, 4) float32, offsets (tx, ty, tw, th). anchors: (N, 4) float32 (cx, cy, w, h) px. variances: of centre and of size.
+    Returns (N, 4) float32 (xmin, ymin, xmax, ymax) px, not clipped: c = a + t * v0 * size, size = size * exp(t * v1).
+    """
+    centres = anchors[:, :2] + raw[:, :2] * variances[0] * anchors[:, 2:]
+    half = anchors[:, 2:] * np.exp(np.minimum(raw[:, 2:] * variances[1], 4.0)) / 2
+    return np.concatenate([centres - half, centres + half], axis=1)
+
+
+def encode_boxes(boxes: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
+    """The inverse of `decode_boxes`: (N, 4) (xmin, ymin, xmax, ymax) px to (N, 4) float32 (tx, ty, tw, th)."""
+    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    shift = (centre - anchors[:, :2]) / anchors[:, 2:] / variances[0]
+    return np.concatenate([shift, np.log(size / anchors[:, 2:]) / variances[1]], axis=1).astype(np.float32)
+
+
+def pairwise_iou(boxes: Floats, others: Floats) -> Floats:
+    """Intersection over union of each with each: (N, 4), (M, 4) corner boxes to (N, M) float32."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    overlap = np.prod(np.maximum(high - low, 0), axis=2)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None] + np.prod(others[:, 2:] - others[:, :2], axis=1)[None]
+    return np.asarray(overlap / np.maximum(area - overlap, 1e-9), np.float32)
+
+
+def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float, limit: int = 200) -> npt.NDArray[np.intp]:
+    """Greedy: keep the best box, drop those that overlap it by more than `iou_threshold`, and so on.
+
+    boxes: (N, 4) corners. scores: (N,). Only the best `limit` are looked at, so that a noisy picture costs no more than a quiet one.
+    Returns the kept indices, best first.
+    """
+    order = np.argsort(-scores, kind="stable")[:limit]
+    overlaps = pairwise_iou(boxes[order], boxes[order]) > iou_threshold
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if alive[i]:
+            alive[i + 1 :] &= ~overlaps[i, i + 1 :]
+    return order[alive]

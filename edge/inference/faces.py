@@ -1,0 +1,165 @@
+"""Face detectors: any SSD-style TFLite model by its card, and OpenCV's cascade."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from edge.errors import MissingLibraryError, ModelError
+from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maximum_suppression
+from edge.inference.card import DetectorCard, load_card
+from edge.inference.interpreter import Output, TFLiteModel
+from edge.pictures import import_cv2
+from edge.preprocess import resize
+from edge.types import BoundingBox, Detection, Frame, Pixels
+
+CASCADE = "haarcascade_frontalface_default.xml"
+CASCADE_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
+"""Where Debian puts OpenCV's cascades (package opencv-data); the PyPI wheels carry them in `cv2.data`."""
+
+
+class FaceDetector(Protocol):
+    """Finds faces in a frame."""
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Faces, best first, boxes in pixels of the full view, clipped to it."""
+
+
+class SSDFaceDetector:
+    """A single-shot detector in int8 TFLite. The frame is stretched to the model's input, as in training.
+
+    score_threshold: overrides the card's. Raises ModelError where file and card do not fit together.
+    """
+
+    def __init__(self, model: Path | str, threads: int = 0, score_threshold: float | None = None, reference_kernels: bool = False) -> None:
+        card = load_card(model)
+        if card.detector is None:
+            raise ModelError(f"{model}: its card says {card.task}, a face detector is needed here")
+        self.card, self._detector = card, card.detector
+        self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
+        self.model = TFLiteModel(card, threads, reference_kernels)
+        shapes = self.model.output_shapes()
+        self._reader = _RawReader(card.detector, card.width, card.height, shapes, model) if card.detector.outputs == "raw" else None
+        self._names = None if self._reader else _postprocess_outputs(card.detector, shapes, model)
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        pixels = self.prepare(frame)
+        outputs = self.model.run(pixels)
+        return self.read(outputs, frame.width, frame.height)
+
+    def prepare(self, frame: Frame) -> Pixels:
+        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough."""
+        preview = frame.preview
+        small = preview is not None and preview.shape[1] >= self.card.width and preview.shape[0] >= self.card.height
+        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height)
+
+    def read(self, outputs: list[Output], width: int, height: int) -> list[Detection]:
+        """Detections from one inference's outputs, for a frame of this width and height (px)."""
+        if self._reader:
+            boxes, scores = self._reader.boxes(outputs, self.score_threshold)
+            kept = non_maximum_suppression(boxes, scores, self._detector.iou_threshold)
+            boxes, scores = boxes[kept], scores[kept]
+        else:
+            boxes, scores = self._read_postprocessed(outputs)
+        scale = np.array([width / self.card.width, height / self.card.height] * 2, np.float32)
+        return _detections(boxes * scale, scores, width, height)
+
+    def _read_postprocessed(self, outputs: list[Output]) -> tuple[Floats, Floats]:
+        """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
+        assert self._names is not None
+        by_name = {output.name: output.dequantise()[0] for output in outputs}
+        scores, classes = by_name[self._names["scores"]], by_name[self._names["classes"]]
+        keep = (scores >= self.score_threshold) & (np.round(classes) == self._detector.face_class)
+        size = np.array([self.card.width, self.card.height] * 2, np.float32)
+        return by_name[self._names["boxes"]][keep][:, [1, 0, 3, 2]] * size, scores[keep]
+
+
+class _RawReader:
+    """Boxes from logits and offsets, level by level. Scores are compared as int8: only what passes is dequantised and decoded."""
+
+    def __init__(self, card: DetectorCard, width: int, height: int, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> None:
+        self._variances = card.variances
+        self._levels = []
+        for level in card.levels:
+            grid, count = (-(-height // level.stride), -(-width // level.stride)), len(level.sizes)
+            indices = [
+                next((i for i, (_, shape) in enumerate(shapes) if shape == (1, *grid, channels)), None) for channels in (count, 4 * count)
+            ]
+            if None in indices:
+                raise ModelError(f"{model}: no outputs of shape (1, {grid[0]}, {grid[1]}, {count}) and (..., {4 * count}), as its card's stride {level.stride} needs")
+            self._levels.append((indices[0], indices[1], level_anchors(width, height, level.stride, level.sizes)))
+
+    def boxes(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
+        """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
+        threshold = min(max(threshold, 1e-4), 1 - 1e-4)
+        logit = math.log(threshold / (1 - threshold))
+        boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
+        for score_index, box_index, anchors in self._levels:
+            score, box = outputs[score_index], outputs[box_index]
+            found = np.flatnonzero(score.values.reshape(-1) >= math.ceil(logit / score.scale + score.zero_point))
+            if not len(found):
+                continue
+            logits = (score.values.reshape(-1)[found].astype(np.float32) - score.zero_point) * score.scale
+            raw = (box.values.reshape(-1, 4)[found].astype(np.float32) - box.zero_point) * box.scale
+            boxes.append(decode_boxes(raw, anchors[found], self._variances))
+            scores.append((1 / (1 + np.exp(-logits))).astype(np.float32))
+        return np.concatenate(boxes), np.concatenate(scores)
+
+
+def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> dict[str, str]:
+    """Which output is which: by the card's `output_names`, else boxes by shape (1, N, 4) and classes, scores by the op's `:1`, `:2`."""
+    found = dict(card.output_names)
+    for name, shape in shapes:
+        if len(shape) == 3 and shape[-1] == 4:
+            found.setdefault("boxes", name)
+        elif name.endswith(":1"):
+            found.setdefault("classes", name)
+        elif name.endswith(":2"):
+            found.setdefault("scores", name)
+    known = {name for name, _ in shapes}
+    missing = [key for key in ("boxes", "classes", "scores") if found.get(key) not in known]
+    if missing:
+        raise ModelError(f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {', '.join(sorted(known))})")
+    return found
+
+
+class CascadeFaceDetector:
+    """OpenCV's frontal Haar cascade (Viola and Jones 2001): a stand-in where there is no detector model. It loses most masked faces.
+
+    Raises MissingLibraryError where OpenCV or its cascade file is not installed.
+    """
+
+    def __init__(self, min_size: int = 48) -> None:
+        self._cv2 = import_cv2()
+        self._min_size = min_size
+        folders = [Path(self._cv2.data.haarcascades)] if hasattr(self._cv2, "data") else []
+        path = next((folder / CASCADE for folder in (*folders, *CASCADE_FOLDERS) if (folder / CASCADE).is_file()), None)
+        if path is None or not hasattr(self._cv2, "CascadeClassifier"):
+            raise MissingLibraryError(f"OpenCV's {CASCADE} is missing; `sudo apt install opencv-data`, or configure a detector model")
+        self._cascade = self._cv2.CascadeClassifier(str(path))
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        pixels = frame.pixels if frame.preview is None else frame.preview
+        scale = min(1.0, 640 / max(pixels.shape[:2]))
+        small = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        grey = self._cv2.equalizeHist(self._cv2.cvtColor(small, self._cv2.COLOR_RGB2GRAY))
+        found, _, weights = self._cascade.detectMultiScale3(
+            grey, scaleFactor=1.1, minNeighbors=4, minSize=(self._min_size, self._min_size), outputRejectLevels=True
+        )
+        if not len(found):
+            return []
+        corners = np.asarray(found, np.float32)
+        corners[:, 2:] += corners[:, :2]
+        corners *= np.array([frame.width / small.shape[1], frame.height / small.shape[0]] * 2, np.float32)
+        scores = 1 / (1 + np.exp(-np.ravel(weights).astype(np.float32) / 2))
+        return _detections(corners, scores, frame.width, frame.height)
+
+
+def _detections(corners: Floats, scores: Floats, width: int, height: int) -> list[Detection]:
+    """Clipped to the frame, best first; what lies wholly outside is dropped."""
+    boxes = [BoundingBox(*map(float, corner)).clip(width, height) for corner in corners]
+    found = [Detection(box, float(score)) for box, score in zip(boxes, scores, strict=True) if box.area > 0]
+    return sorted(found, key=lambda detection: -detection.score)
