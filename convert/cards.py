@@ -1,0 +1,89 @@
+"""Writes a model's card from its run, its file and its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edge.errors import DataError, ModelError
+from edge.inference.card import FORMAT, card_path, sha256_of
+from edge.inference.interpreter import import_runtime
+from edge.preprocess import MEAN, STD
+
+INTENDED_USE = (
+    "Reminding people at a door to put their mask on, with a person responsible nearby. Not for surveillance, identification, punishment, "
+    "or any use where a mistake harms somebody."
+)
+LIMITS = (
+    "Trained mostly on press and stock photographs by day; expect more mistakes in the dark, in motion blur, on faces under 24 px, in full "
+    "profile, and on coverings that are no masks (scarves, hands, visors). How well it does on each age, skin colour or dress was not measured."
+)
+
+
+def input_entry(model: Path) -> dict[str, Any]:
+    """Size, colour order and quantisation of a model's input, read from the file."""
+    interpreter = import_runtime().module.Interpreter(model_path=str(model))
+    interpreter.allocate_tensors()
+    detail = interpreter.get_input_details()[0]
+    scale, zero_point = detail["quantization"]
+    _, height, width, _ = (int(n) for n in detail["shape"])
+    return {
+        "width": width,
+        "height": height,
+        "colour": "RGB",
+        "mean": MEAN,
+        "std": STD,
+        "dtype": detail["dtype"].__name__,
+        "scale": float(scale),
+        "zero_point": int(zero_point),
+    }
+
+
+def base_card(model: Path, task: str, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """What every card holds. notes: more entries for people, such as `training_data` and `licence`; they may not replace what is measured."""
+    return {
+        "intended_use": INTENDED_USE,
+        "limits": LIMITS,
+        **notes,
+        "format": FORMAT,
+        "name": model.stem,
+        "task": task,
+        "sha256": sha256_of(model),
+        "bytes": model.stat().st_size,
+        "created": datetime.now(UTC).date().isoformat(),
+        "input": input_entry(model),
+    }
+
+
+def write_card(model: Path, card: Mapping[str, Any]) -> Path:
+    """Write the card beside its model; returns its path."""
+    path = card_path(model)
+    first = ("format", "name", "task", "sha256", "bytes", "created", "input")
+    ordered = {key: card[key] for key in first} | {key: value for key, value in card.items() if key not in first}
+    path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """`config.json` of a training run. Raises ModelError."""
+    path = run / "config.json"
+    if not path.is_file() or not (run / "model.keras").is_file():
+        raise ModelError(f"{run}: no model.keras and config.json there; give the --out folder of a finished training")
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return config
+
+
+def read_notes(path: Path | None) -> dict[str, Any]:
+    """A JSON object for the card. Raises DataError."""
+    if path is None:
+        return {}
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(notes, dict):
+        raise DataError(f"{path}: must hold one JSON object, such as {{\"training_data\": ..., \"licence\": ...}}")
+    return notes

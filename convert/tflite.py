@@ -1,0 +1,75 @@
+"""Full-integer post-training quantisation by TensorFlow's converter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+
+Floats = npt.NDArray[np.float32]
+
+
+def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
+    """An int8 TFLite file of a Keras model: weights, activations, inputs and outputs (Jacob et al. 2018).
+
+    calibration: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them; they set the range of every activation. Convolutions are
+    quantised per channel, dense layers are not: the Edge TPU compiler refuses that. Raises ModelError where the converter fails.
+    """
+    import tensorflow as tf
+
+    shape = (1, *model.input_shape[1:])
+    function = tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # the only switch there is for it
+    samples = span_input_range(calibration)
+    converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+    return bytes(_quietly(converter.convert))
+
+
+def span_input_range(calibration: Floats) -> Floats:
+    """A copy in which the first picture holds one black and one white pixel.
+
+    Then the input's range is that of 0..255 whatever the pictures show, its scale 1/128 and its zero point 0: quantising is exact.
+    """
+    samples = calibration.copy()
+    samples[0, 0, 0], samples[0, 0, 1] = -1.0, 127 / 128
+    return samples
+
+
+def _quietly(convert: Any) -> bytes:
+    """Run the converter with its hundreds of lines caught; they are shown only where it fails."""
+    with tempfile.TemporaryFile() as log:
+        try:
+            with _output_to(log.fileno()):
+                result: bytes = convert()
+                return result
+        except Exception as error:
+            log.seek(0)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+            raise ModelError(f"TensorFlow's converter fails: {str(error).splitlines()[0]} ({lines[-1] if lines else 'no log'})") from error
+
+
+@contextlib.contextmanager
+def _output_to(descriptor: int) -> Iterator[None]:
+    """Send this process's stdout and stderr, C++ libraries included, to a file descriptor."""
+    saved = [os.dup(1), os.dup(2)]
+    try:
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        yield
+    finally:
+        for target, copy in enumerate(saved, start=1):
+            os.dup2(copy, target)
+            os.close(copy)

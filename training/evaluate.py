@@ -1,0 +1,161 @@
+"""`python -m training.evaluate`: the figures of a model on labelled pictures.
+
+A `.tflite` file is run by the very code that runs on the Pi.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.errors import DataError, ModelError, PictureError
+from edge.inference.masks import MaskClassifier
+from edge.pictures import read_picture
+from edge.preprocess import normalise, resize
+from edge.types import Label, Pixels
+from training.cli import run
+from training.data import Sample, read_samples, read_split
+from training.metrics import classification_metrics, text_report
+
+Floats = npt.NDArray[np.float64]
+
+
+class TFLiteScorer:
+    """Scores of crops by an int8 file. labels: in output order."""
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        self._classifier = MaskClassifier(path, threads)
+        self.labels = self._classifier.card.labels
+
+    def __call__(self, crops: Sequence[Pixels]) -> Floats:
+        """float64 (N, K), rows sum to 1."""
+        return np.array([[result.scores[label] for label in self.labels] for result in self._classifier.classify(crops)])
+
+
+class KerasScorer:
+    """Scores of crops by a `.keras` file, whose run folder holds `config.json`. Raises ModelError."""
+
+    def __init__(self, path: Path) -> None:
+        import keras
+
+        config = path.parent / "config.json"
+        if not config.is_file():
+            raise ModelError(f"{config}: missing; a .keras model is evaluated inside its run folder, where its labels stand")
+        self.labels = tuple(Label(label) for label in json.loads(config.read_text(encoding="utf-8"))["labels"])
+        try:
+            self._model = keras.models.load_model(path, compile=False)
+        except (ValueError, OSError) as error:
+            raise ModelError(f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras") from error
+        self._size = int(self._model.input_shape[1])
+
+    def __call__(self, crops: Sequence[Pixels]) -> Floats:
+        """float64 (N, K), rows sum to 1."""
+        inputs = np.stack([normalise(resize(pixels, self._size, self._size)) for pixels in crops])
+        return np.asarray(self._model.predict_on_batch(inputs), np.float64)
+
+
+Scorer = TFLiteScorer | KerasScorer
+
+
+def load_scorer(path: Path, threads: int = 0) -> Scorer:
+    """A model by its suffix. Raises ModelError."""
+    if path.suffix == ".keras":
+        return KerasScorer(path)
+    return TFLiteScorer(path, threads)
+
+
+def select_samples(folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None) -> list[Sample]:
+    """The samples of some folders, of one part of a split, of some sources. Raises DataError where nothing is left."""
+    samples = [sample for folder in folders for sample in read_samples(folder)]
+    if split:
+        groups = read_split(split)
+        samples = [sample for sample in samples if groups.get(sample.group, "train") == part]
+    if sources:
+        samples = [sample for sample in samples if sample.source in sources]
+    if not samples:
+        raise DataError(f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source")
+    return samples
+
+
+def score_samples(scorer: Scorer, samples: Sequence[Sample], batch: int = 64) -> tuple[list[Sample], Floats, list[str]]:
+    """The readable samples, their scores, float64 (N, K), and one line for each unreadable picture."""
+    readable: list[Sample] = []
+    scores: list[Floats] = []
+    unreadable: list[str] = []
+    for start in tqdm(range(0, len(samples), batch), desc="scoring", unit="batch", mininterval=1, disable=None):
+        crops = []
+        for sample in samples[start : start + batch]:
+            try:
+                crops.append(sample.crop(read_picture(sample.file)))
+                readable.append(sample)
+            except PictureError as error:
+                unreadable.append(str(error))
+        if crops:
+            scores.append(scorer(crops))
+    if not readable:
+        raise DataError(f"none of {len(samples)} pictures can be read; the first: {unreadable[0]}")
+    return readable, np.concatenate(scores), unreadable
+
+
+def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> tuple[dict[str, Any], npt.NDArray[np.intp], Floats]:
+    """All figures, for all samples and per source, with the truth, int (N,), and the scores, float64 (N, K). Raises DataError."""
+    unknown = {sample.label for sample in samples} - set(scorer.labels)
+    if unknown:
+        raise DataError(f"the data hold {', '.join(sorted(unknown))}, the model knows only {', '.join(scorer.labels)}; leave that class out")
+    readable, scores, unreadable = score_samples(scorer, samples)
+    for line in unreadable:
+        print(f"skipped: {line}", file=sys.stderr)
+    truth = np.array([scorer.labels.index(sample.label) for sample in readable])
+    figures = classification_metrics(truth, scores, scorer.labels) | {"unreadable": len(unreadable)}
+    sources = np.array([sample.source for sample in readable])
+    if len(set(sources)) > 1:
+        figures["per_source"] = {
+            str(source): classification_metrics(truth[sources == source], scores[sources == source], scorer.labels) for source in np.unique(sources)
+        }
+    return figures, truth, scores
+
+
+def main(arguments: argparse.Namespace) -> int:
+    scorer = load_scorer(arguments.model, arguments.threads)
+    samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
+    figures, truth, scores = evaluate(scorer, samples)
+    if arguments.report:
+        from training.plots import plot_evaluation
+
+        plot_evaluation(truth, scores, scorer.labels, arguments.report)
+        (arguments.report / "report.txt").write_text(text_report(figures) + "\n", encoding="utf-8")
+        (arguments.report / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if arguments.json:
+        print(json.dumps(figures))
+        return 0
+    print(text_report(figures))
+    for source, own in figures.get("per_source", {}).items():
+        pair = own["with_without"] or {}
+        print(f"{source}: n {own['n']}, macro_f1 {own['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--model", type=Path, required=True, help="a .tflite file with its card, or RUN/model.keras")
+    add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes")
+    add("--split", type=Path, help="split.csv of a training run: evaluate one of its parts")
+    add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
+    add("--source", nargs="+", metavar="NAME", help="these sources alone")
+    add("--report", type=Path, metavar="DIR", help="write plots, report.txt and metrics.json there")
+    add("--threads", type=int, default=0, help="of a .tflite model; 0: one per core, at most 4 (default: %(default)s)")
+    add("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+if __name__ == "__main__":
+    run(build_parser(), main)
