@@ -19,7 +19,7 @@ from training.data import Sample
 
 SURGICAL = ((150, 195, 225), (165, 215, 205), (235, 235, 238), (245, 243, 240), (25, 25, 28), (110, 115, 120), (190, 205, 225))
 
-DRAWN_PROPER, DRAWN_LOW = 0.20, 0.14
+DRAWN_PROPER, DRAWN_LOW = 0.18, 0.10
 """How often a bare face with landmarks gets a mask drawn on: worn properly, or with the nose or more bare."""
 
 
@@ -94,7 +94,7 @@ def random_style(rng: np.random.Generator) -> MaskStyle:
 def low_style(rng: np.random.Generator) -> MaskStyle:
     """A mask worn wrongly: under the nose, under the mouth, or (rarely) over nose and mouth with the chin bare."""
     style, dice = random_style(rng), rng.random()
-    if dice < 0.55:
+    if dice < 0.65:
         return replace(style, top=float(rng.uniform(0.72, 0.98)))
     if dice < 0.9:
         return replace(style, top=float(rng.uniform(1.12, 1.5)), bottom=float(rng.uniform(1.9, 2.35)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupShuffleSplit
 from tqdm import tqdm
 
 from edge.errors import DataError, PictureError
@@ -173,8 +173,7 @@ def split_groups(
 ) -> dict[str, str]:
     """Which part each group belongs to: `train`, `val` or `test`.
 
-    test, val: parts of the groups' samples, 0..0.5. sources: hold out from these alone, each by itself, so that each is represented.
-    Stratified by label as far as whole groups allow (scikit-learn's StratifiedGroupKFold).
+    test, val: parts of the groups, 0..0.5. sources: hold out from these alone, each by itself, so that each is represented.
     """
     parts = {sample.group: "train" for sample in samples}
     by_source: dict[str, list[Sample]] = defaultdict(list)
@@ -185,25 +184,28 @@ def split_groups(
     if missing:
         raise DataError(f"no sample comes from {', '.join(sorted(missing))}; the sources are {', '.join(sorted({s.source for s in samples}))}")
     for members in by_source.values():
-        for group in _one_fold(members, test, seed):
+        for group in _draw_groups(members, test, seed):
             parts[group] = "test"
         left = [sample for sample in members if parts[sample.group] == "train"]
-        for group in _one_fold(left, val / (1 - test), seed):
+        for group in _draw_groups(left, val / (1 - test), seed):
             parts[group] = "val"
     return parts
 
 
-def _one_fold(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
-    if fraction <= 0:
-        return set()
+def _draw_groups(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
+    """Groups drawn at random, about `fraction` of them; the first draw that leaves every label on both sides, if there is one.
+
+    Not stratified: the greedy fit of StratifiedGroupKFold always takes the one group whose size fits, and a part of one person tells of that person alone.
+    """
     groups = [sample.group for sample in samples]
-    folds = min(max(2, round(1 / fraction)), len(set(groups)))
-    if folds < 2:
+    if fraction <= 0 or len(set(groups)) < 2:
         return set()
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    labels = [sample.label.value for sample in samples]
-    _, held_out = next(splitter.split(groups, labels, groups))
-    return {groups[i] for i in held_out}
+    draws = [
+        ({groups[i] for i in held_out}, {samples[i].label for i in kept}, {samples[i].label for i in held_out})
+        for kept, held_out in GroupShuffleSplit(20, test_size=fraction, random_state=seed).split(groups, groups=groups)
+    ]
+    labels = {sample.label for sample in samples}
+    return next((drawn for drawn, kept, held in draws if kept == held == labels), draws[0][0])
 
 
 def write_split(path: Path, parts: Mapping[str, str]) -> None:
@@ -221,6 +223,20 @@ def read_split(path: Path) -> dict[str, str]:
             return {row["group"]: row["part"] for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
         raise DataError(f"{path}: not a split file ({error!r}); it needs the columns group and part, as training.train writes them") from error
+
+
+def read_excluded(path: Path) -> set[str]:
+    """`label/name` of the pictures that a CSV with a column `file` lists, such as a reviewed `mistakes.csv` of training.evaluate. Raises DataError."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return {"/".join(Path(row["file"]).parts[-2:]) for row in csv.DictReader(lines)}
+    except (OSError, KeyError) as error:
+        raise DataError(f"{path}: not a list of pictures ({error!r}); it needs a column named file") from error
+
+
+def is_excluded(sample: Sample, excluded: set[str]) -> bool:
+    """Whether a sample's file is on a list of `read_excluded`."""
+    return "/".join(sample.file.parts[-2:]) in excluded
 
 
 def near_duplicates(hashes: npt.NDArray[np.uint64], of: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

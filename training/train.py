@@ -27,7 +27,18 @@ from edge.types import Label
 from training.batches import EvaluationBatches, TrainingBatches
 from training.classifier import base_of, build_classifier
 from training.cli import run
-from training.data import Sample, check_pictures, describe, near_duplicates, present_labels, read_samples, split_groups, write_split
+from training.data import (
+    Sample,
+    check_pictures,
+    describe,
+    is_excluded,
+    near_duplicates,
+    present_labels,
+    read_excluded,
+    read_samples,
+    split_groups,
+    write_split,
+)
 from training.metrics import classification_metrics, text_report
 from training.plots import plot_evaluation, plot_learning_curves
 
@@ -48,7 +59,10 @@ class Parts:
 
 
 def load_parts(arguments: argparse.Namespace) -> Parts:
-    """Read, check and split `--data`; training pictures that repeat a held-out one are dropped, whatever their group says."""
+    """Read, check and split `--data`; training pictures that repeat a held-out one are dropped, whatever their group says.
+
+    `--exclude` takes pictures from the training part alone: the held-out parts keep their wrong labels, so that figures stay comparable.
+    """
     samples, hashes, unreadable = check_pictures([sample for folder in arguments.data for sample in read_samples(folder)])
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
@@ -62,6 +76,9 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
         part: [sample for sample, own, again in zip(samples, part_of, repeated, strict=True) if own == part and not again]
         for part in ("train", "val", "test")
     }
+    if arguments.exclude:
+        excluded = read_excluded(arguments.exclude)
+        parts["train"] = [sample for sample in parts["train"] if not is_excluded(sample, excluded)]
     missing = set(labels) - {sample.label for sample in parts["train"]}
     if missing or not parts["val"]:
         what = f"no {', '.join(sorted(missing))} left to train on" if missing else "no validation part"
@@ -87,7 +104,10 @@ def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
 
 
 def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, batches: TrainingBatches) -> dict[str, list[float]]:
-    """Phase two. Writes a backup each epoch, keeps the weights of the best validation loss, stops when it no longer falls."""
+    """Phase two. Writes a backup each epoch, keeps the weights of the best validation macro F1, stops when it no longer rises.
+
+    Not of the lowest validation loss: that one soon rises over a few wrong labels while the decisions still get better.
+    """
     base_of(model).trainable = True
     out: Path = arguments.out
     steps = len(batches)
@@ -101,10 +121,10 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
     model.compile(
         keras.optimizers.AdamW(schedule, weight_decay=0.02, clipnorm=1.0),
         keras.losses.CategoricalCrossentropy(label_smoothing=arguments.label_smoothing),
-        metrics=["accuracy"],
+        metrics=["accuracy", keras.metrics.F1Score(average="macro", name="macro_f1")],
     )
     history_path = out / "history.csv"
-    best = min(read_history(history_path).get("val_loss", [math.inf]))
+    best = max(read_history(history_path).get("val_macro_f1", [-math.inf]))
     model.fit(
         batches,
         epochs=arguments.epochs,
@@ -113,9 +133,14 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
             keras.callbacks.BackupAndRestore(str(out / BACKUP), delete_checkpoint=False),
             keras.callbacks.CSVLogger(str(history_path), append=True),
             keras.callbacks.ModelCheckpoint(
-                str(out / "best.weights.h5"), save_best_only=True, save_weights_only=True, initial_value_threshold=best, monitor="val_loss"
+                str(out / "best.weights.h5"),
+                monitor="val_macro_f1",
+                mode="max",
+                save_best_only=True,
+                save_weights_only=True,
+                initial_value_threshold=best,
             ),
-            keras.callbacks.EarlyStopping(monitor="val_loss", patience=arguments.patience, verbose=1),
+            keras.callbacks.EarlyStopping(monitor="val_macro_f1", mode="max", patience=arguments.patience, verbose=1),
             keras.callbacks.TerminateOnNaN(),
         ],
         verbose=1 if sys.stderr.isatty() else 2,
@@ -249,7 +274,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--start-from", type=Path, metavar="MODEL.keras", help="go on from an earlier classifier, of any --size, instead of fitting a new head")
     add("--epochs", type=int, default=12, help="at most so many (default: %(default)s)")
     add("--head-epochs", type=int, default=15, help="of the head alone, on cached features (default: %(default)s)")
-    add("--patience", type=int, default=5, help="stop after so many epochs without a better validation loss (default: %(default)s)")
+    add("--patience", type=int, default=5, help="stop after so many epochs without a better validation macro F1 (default: %(default)s)")
     add("--batch", type=int, default=64, help="(default: %(default)s)")
     add("--learning-rate", type=float, default=3e-4, help="of the fine-tuning, at its highest (default: %(default)s)")
     add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
@@ -257,6 +282,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--test-fraction", type=_fraction, default=0.2, help="held out for the figures, by group (default: %(default)s)")
     add("--holdout-source", nargs="+", metavar="NAME", help="hold out from these sources alone (default: from all)")
     add("--source-limit", nargs="+", type=_limit, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
+    add("--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report")
     add("--seed", type=int, default=0, help="of the split, the order and the augmentation (default: %(default)s)")
     add("--resume", action="store_true", help="go on with an interrupted training in --out")
     return parser
