@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -25,17 +25,18 @@ def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
     """
     import tensorflow as tf
 
-    shape = (1, *model.input_shape[1:])
-    function = tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # the only switch there is for it
     samples = span_input_range(calibration)
-    converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
-    return bytes(_quietly(converter.convert))
+    signature = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")  # the Edge TPU takes no dynamic batch
+    with tempfile.TemporaryDirectory() as folder:
+        _quietly(lambda: model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # the only switch there is for it
+        converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
+        return bytes(_quietly(converter.convert))
 
 
 def span_input_range(calibration: Floats) -> Floats:
@@ -48,13 +49,12 @@ def span_input_range(calibration: Floats) -> Floats:
     return samples
 
 
-def _quietly(convert: Any) -> bytes:
-    """Run the converter with its hundreds of lines caught; they are shown only where it fails."""
+def _quietly(convert: Callable[[], Any]) -> Any:
+    """Run one step of the converter with its hundreds of lines caught; they are shown only where it fails."""
     with tempfile.TemporaryFile() as log:
         try:
             with _output_to(log.fileno()):
-                result: bytes = convert()
-                return result
+                return convert()
         except Exception as error:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()

@@ -1,0 +1,50 @@
+"""Where frames come from: `open_source` turns an address into a source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge.errors import SourceError
+from edge.pictures import SUFFIXES
+from edge.sources.base import Source
+from edge.sources.live import LiveFeed
+
+STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://")
+FORMS = "demo, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
+
+
+def open_source(uri: str, width: int = 640, height: int = 480, fps: int = 15) -> Source:
+    """A source by its address: demo, usb:N, /dev/videoN, rtsp:// or http:// stream, video file, picture, folder of pictures.
+
+    width, height, fps: asked of a camera. Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
+    """
+    if uri == "demo":
+        from edge.sources.demo import DemoSource
+
+        return LiveFeed(lambda: DemoSource(realtime=True))
+    device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)", uri)
+    if device or uri.startswith(STREAMS):
+        from edge.sources.opencv import CameraSource
+
+        address: str | int = int(device[1]) if device else uri
+        name = f"usb:{device[1]}" if device else without_password(uri)
+        return LiveFeed(lambda: CameraSource(address, name, width, height, fps))
+    return _open_file(Path(uri))
+
+
+def without_password(uri: str) -> str:
+    """A stream's address as it may stand in a log."""
+    return re.sub(r"//[^/@]*@", "//***@", uri)
+
+
+def _open_file(path: Path) -> Source:
+    if not path.exists():
+        raise SourceError(f"{path}: no such source; use {FORMS}")
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        from edge.sources.images import PictureSource
+
+        return PictureSource(path)
+    from edge.sources.opencv import VideoFileSource
+
+    return VideoFileSource(path)

@@ -1,0 +1,68 @@
+"""Builds the parts that a configuration names."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from edge.config import Config
+from edge.decision import Policy, PolicySettings
+from edge.errors import ModelError
+from edge.health import PictureHealth
+from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
+from edge.inference.masks import MaskClassifier
+from edge.pipeline import Pipeline
+from edge.sinks.base import BackgroundSink, Sink
+from edge.sinks.events import LogSink
+from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.snapshot import SnapshotSink
+from edge.sources.base import Source
+from edge.tracking import Tracker, TrackerSettings
+
+log = logging.getLogger(__name__)
+
+MODELS = Path(__file__).resolve().parent.parent / "models"
+CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
+
+
+def build_detector(config: Config) -> FaceDetector:
+    """The configured face detector. Raises ModelError or MissingLibraryError."""
+    settings = config.detector
+    if settings.model == "cascade" or (settings.model == "auto" and not (MODELS / DETECTOR).is_file()):
+        return CascadeFaceDetector()
+    path = MODELS / DETECTOR if settings.model == "auto" else Path(settings.model)
+    return SSDFaceDetector(path, settings.threads, settings.score_threshold or None)
+
+
+def build_classifier(config: Config) -> MaskClassifier:
+    """The configured mask classifier. Raises ModelError or MissingLibraryError."""
+    settings = config.classifier
+    path = MODELS / CLASSIFIER if settings.model == "auto" else Path(settings.model)
+    if settings.model == "auto" and not path.is_file():
+        raise ModelError(f"{path}: the shipped classifier is missing; copy the folder models/ beside edge/, or set [classifier] model")
+    return MaskClassifier(path, settings.threads)
+
+
+def build_pipeline(config: Config, live: bool) -> Pipeline:
+    """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
+    decision = config.decision
+    return Pipeline(
+        build_detector(config),
+        build_classifier(config),
+        Tracker(TrackerSettings(hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
+        Policy(PolicySettings(decision.min_on_s, decision.min_face_px)),
+        config.classifier.budget,
+        config.classifier.settled_every_s,
+        PictureHealth() if live else None,
+    )
+
+
+def build_sinks(config: Config, source: Source) -> list[Sink]:
+    """The log and whatever else is switched on. Slow sinks of a live source get a thread of their own. Raises SinkError."""
+    sinks: list[Sink] = [LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)))]
+    if config.jsonl.path:
+        sinks.append(JsonLinesSink(config.jsonl.path, config.jsonl.frames == "all", wall_time=source.live))
+    if config.snapshot.directory:
+        snapshot = SnapshotSink(Path(config.snapshot.directory), config.snapshot.keep, config.snapshot.blur)
+        sinks.append(BackgroundSink(snapshot) if source.live else snapshot)
+    return sinks

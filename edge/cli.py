@@ -1,0 +1,181 @@
+"""The command line: `python -m edge {run,demo,image,bench,config}`. Data on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import time
+
+STARTED = time.monotonic()  # before the heavier imports: start-up is measured from here
+
+import argparse  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from dataclasses import replace  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from edge import __version__  # noqa: E402
+from edge.config import Config, Tables, as_tables, as_toml, example, load_config  # noqa: E402
+from edge.errors import MaskEdgeError, UsageError  # noqa: E402
+from edge.logs import set_up_logging  # noqa: E402
+from edge.sources.base import Source  # noqa: E402
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 fine, 1 failed, 2 usage, 78 bad configuration."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.handler(arguments)
+        sys.stdout.flush()
+        return code
+    except MaskEdgeError as error:
+        if arguments.debug:
+            raise
+        print(f"mask-edge: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at exit
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run_command(arguments: argparse.Namespace) -> int:
+    """The loop on any source."""
+    from edge.sources import open_source
+
+    config = _configure(arguments, {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}})
+    source_config = config.source
+    source = open_source(source_config.uri, source_config.width, source_config.height, source_config.fps)
+    return _loop(config, source)
+
+
+def demo_command(arguments: argparse.Namespace) -> int:
+    """The built-in scene: decisions in the log, and one annotated picture of each."""
+    from edge.sources.demo import DemoSource
+
+    out = Path(arguments.out)
+    config = _configure(arguments, {"jsonl": _jsonl(arguments)})
+    config = replace(config, snapshot=replace(config.snapshot, directory=str(out), blur=False))
+    code = _loop(config, DemoSource(arguments.seconds))
+    print(f"annotated pictures: {out}", file=sys.stderr)
+    return code
+
+
+def image_command(arguments: argparse.Namespace) -> int:
+    """Single pictures."""
+    from edge.app import build_classifier, build_detector
+    from edge.image import run_image
+
+    config = _configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
+    annotated = Path(arguments.annotate) if arguments.annotate else None
+    paths = [Path(path) for path in arguments.paths]
+    return run_image(paths, build_detector(config), build_classifier(config), arguments.min_score or 0.0, annotated, arguments.json)
+
+
+def bench_command(arguments: argparse.Namespace) -> int:
+    """Time every stage."""
+    from edge.app import build_pipeline
+    from edge.bench import run_bench, text_report
+    from edge.sources import open_source
+    from edge.sources.demo import DemoSource
+
+    config = _configure(arguments, {"source": {"uri": arguments.source}})
+    pipeline = build_pipeline(config, live=False)
+    uri = arguments.source or "demo"
+    source = DemoSource() if uri == "demo" else open_source(uri, config.source.width, config.source.height, config.source.fps)
+    try:
+        report = run_bench(source, pipeline, arguments.frames, STARTED)
+    finally:
+        source.close()
+    print(json.dumps(report) if arguments.json else text_report(report))
+    return 0
+
+
+def config_command(arguments: argparse.Namespace) -> int:
+    """Print an example, check a file, or show what is in force."""
+    if arguments.action == "example":
+        print(example())
+        return 0
+    if arguments.action == "check" and arguments.config is None:
+        raise UsageError("config check needs --config FILE")
+    config = load_config(arguments.config, os.environ)
+    if arguments.action == "check":
+        print(f"{arguments.config}: fine")
+    else:
+        print(json.dumps(as_tables(config)) if arguments.json else as_toml(config))
+    return 0
+
+
+def _configure(arguments: argparse.Namespace, flags: Tables) -> Config:
+    level = {"log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format}}
+    config = load_config(arguments.config, os.environ, flags | level)
+    set_up_logging(config.log.level, config.log.format)
+    return config
+
+
+def _jsonl(arguments: argparse.Namespace) -> dict[str, object]:
+    return {"path": arguments.jsonl, "frames": arguments.jsonl_frames}
+
+
+def _loop(config: Config, source: Source) -> int:
+    from edge.app import build_pipeline, build_sinks
+    from edge.loop import Loop, stop_on_signals
+
+    stop = threading.Event()
+    try:
+        pipeline = build_pipeline(config, source.live)
+        sinks = build_sinks(config, source)
+    except MaskEdgeError:
+        source.close()
+        raise
+    with stop_on_signals(stop):
+        Loop(source, pipeline, sinks, config.source.stale_after_s, stop).run()
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and flags."""
+    parser = argparse.ArgumentParser(prog="mask-edge", description="A face-mask detector for a door.")
+    parser.add_argument("--version", action="version", version=f"mask-edge {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
+    common.add_argument("--debug", action="store_true", help="log everything, show the traceback of an error")
+    common.add_argument("--log-format", choices=("text", "json"), help="of the log on stderr")
+    events = argparse.ArgumentParser(add_help=False)
+    events.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
+    events.add_argument("--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame")
+
+    def add(name: str, handler: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[common, *parents])
+        command.set_defaults(handler=handler)
+        return command
+
+    run = add("run", run_command, "Watch a source and decide, until stopped.", events)
+    run.add_argument("--source", metavar="URI", help="demo, usb:0, /dev/video0, rtsp://..., a video, a picture, or a folder (default: the configured one)")
+    run.add_argument("--snapshots", metavar="DIR", help="write an annotated picture of each new decision there")
+    demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events)
+    demo.add_argument("--seconds", type=float, default=18.0, help="of the scene (default: %(default)s)")
+    demo.add_argument("--out", default="demo-output", metavar="DIR", help="folder for annotated pictures (default: %(default)s)")
+    image = add("image", image_command, "Find faces and masks in pictures, without tracking.")
+    image.add_argument("paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures")
+    image.add_argument("--json", action="store_true", help="one JSON object a line")
+    image.add_argument("--annotate", metavar="DIR", help="write annotated copies there")
+    image.add_argument("--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1")
+    bench = add("bench", bench_command, "Measure every stage on this machine.")
+    bench.add_argument("--source", metavar="URI", help="(default: demo)")
+    bench.add_argument("--frames", type=int, default=150, help="to measure (default: %(default)s)")
+    bench.add_argument("--json", action="store_true", help="one JSON object")
+    config = add("config", config_command, "Print an example configuration, check one, or show the one in force.")
+    config.add_argument("action", choices=("example", "check", "show"))
+    config.add_argument("--json", action="store_true", help="with show: one JSON object")
+    return parser
+
+
+def _score(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0..1")
+    return value

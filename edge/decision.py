@@ -1,0 +1,64 @@
+"""From tracks to what the door says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edge.types import Decision, Label, State, Track, TrackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """min_on_s: a state stays at least so long, so that lamps and relays don't chatter (fail-safe may cut it short).
+
+    min_face_px: lower faces do not take part unless they have a label.
+    """
+
+    min_on_s: float = 0.8
+    min_face_px: float = 24.0
+
+
+@dataclass(slots=True)
+class Policy:
+    """Every confirmed face must wear its mask properly. Times are seconds on one monotonic clock."""
+
+    settings: PolicySettings = field(default_factory=PolicySettings)
+    _decision: Decision | None = None
+
+    def decide(self, tracks: Sequence[Track], now: float) -> Decision:
+        """The decision after one frame."""
+        faces = [track for track in tracks if self._takes_part(track)]
+        counts = Counter(track.label for track in faces)
+        state, reason = _judge(counts)
+        held = self._decision
+        early = held is not None and now - held.since < self.settings.min_on_s
+        if held is not None and early and held.state is not state and held.state in (State.PASS, State.DENY):
+            state, reason = held.state, held.reason
+        return self._settle(state, counts, reason, now)
+
+    def fail(self, reason: str, now: float) -> Decision:
+        """No trustworthy picture: `uncertain` at once, never `pass`."""
+        return self._settle(State.UNCERTAIN, Counter(), reason, now)
+
+    def _takes_part(self, track: Track) -> bool:
+        big = track.box.height >= self.settings.min_face_px or track.label is not Label.UNKNOWN
+        return big and track.status is TrackStatus.CONFIRMED
+
+    def _settle(self, state: State, counts: Counter[Label], reason: str, now: float) -> Decision:
+        since = self._decision.since if self._decision is not None and self._decision.state is state else now
+        self._decision = Decision(state, since, {label: counts[label] for label in Label}, reason)
+        return self._decision
+
+
+def _judge(counts: Counter[Label]) -> tuple[State, str]:
+    if not counts.total():
+        return State.IDLE, "nobody in view"
+    if counts[Label.WITHOUT_MASK]:
+        return State.DENY, "a face without a mask"
+    if counts[Label.INCORRECT_MASK]:
+        return State.DENY, "a mask worn incorrectly"
+    if counts[Label.UNKNOWN]:
+        return State.UNCERTAIN, "looking"
+    return State.PASS, "every face wears its mask"

@@ -1,0 +1,77 @@
+"""One frame through all stages: detect, track, crop, classify, decide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from edge.decision import Policy
+from edge.health import PictureHealth
+from edge.inference.faces import FaceDetector
+from edge.inference.masks import MaskClassifier
+from edge.preprocess import crop
+from edge.tracking import Tracker
+from edge.types import Decision, Detection, Frame, FrameResult, Track
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The stages of one door. `budget`: classifications per frame; `settled_every_s`: how often a settled face is looked at again.
+
+    health: None for files, where a black or still picture is no fault. timer: seconds, for the stage timings alone.
+    """
+
+    detector: FaceDetector
+    classifier: MaskClassifier
+    tracker: Tracker
+    policy: Policy
+    budget: int = 2
+    settled_every_s: float = 0.5
+    health: PictureHealth | None = None
+    timer: Callable[[], float] = time.perf_counter
+    _timings: dict[str, float] = field(default_factory=dict)
+
+    def process(self, frame: Frame) -> FrameResult:
+        """All that is known after this frame; the frame's own `captured_at` is the clock."""
+        now = frame.captured_at
+        self._timings = {}
+        problem = self.health.problem(frame) if self.health else None
+        if problem:
+            return self.without_picture(problem, now, frame)
+        with self._stage("detect"):
+            detections = self.detector.detect(frame)
+        with self._stage("track"):
+            self.tracker.update(detections, now)
+        self._classify(frame, now)
+        return self._decide(frame, detections, now)
+
+    def without_picture(self, reason: str, now: float, frame: Frame | None = None) -> FrameResult:
+        """The fail-safe result: tracks age, the decision is `uncertain`."""
+        tracks = self.tracker.update([], now)
+        return self._result(frame, [], tracks, self.policy.fail(reason, now))
+
+    def _classify(self, frame: Frame, now: float) -> None:
+        due = self.tracker.due(now, self.budget, self.settled_every_s)
+        with self._stage("crop"):
+            crops = [crop(frame.pixels, track.box, self.classifier.card.crop_margin) for track in due]
+        with self._stage("classify"):
+            classifications = self.classifier.classify(crops)
+        for track, classification in zip(due, classifications, strict=True):
+            self.tracker.vote(track.track_id, classification, now)
+
+    def _decide(self, frame: Frame, detections: list[Detection], now: float) -> FrameResult:
+        with self._stage("decide"):
+            tracks = self.tracker.tracks(now)
+            decision = self.policy.decide(tracks, now)
+        return self._result(frame, detections, tracks, decision)
+
+    def _result(self, frame: Frame | None, detections: list[Detection], tracks: list[Track], decision: Decision) -> FrameResult:
+        return FrameResult(frame, tuple(detections), tuple(tracks), decision, tuple(self.tracker.take_events()), self._timings)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = self.timer()
+        yield
+        self._timings[name] = (self.timer() - start) * 1e3
