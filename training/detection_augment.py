@@ -69,7 +69,8 @@ class Composer:
         scene, pixels = loaded
         faces = np.flatnonzero(~scene.ignored)
         if len(faces) and rng.random() < 0.7:
-            window = _window_on(scene.boxes[rng.choice(faces)], width, height, rng)
+            fit = min(width / pixels.shape[1], height / pixels.shape[0])
+            window = _window_on(scene.boxes[rng.choice(faces)], width, height, 0.6 * fit, rng)
         else:
             window = _window_around(pixels.shape[1], pixels.shape[0], width / height, rng)
         return cut_window(scene, pixels, window, width, height, rng)
@@ -104,10 +105,13 @@ def _replace(example: Example, pixels: Pixels) -> Example:
     return Example(pixels, example.boxes, example.ignored, example.bare, example.landmarks)
 
 
-def _window_on(box: Floats, width: int, height: int, rng: np.random.Generator) -> Floats:
-    """A window in which the face has a height drawn log-uniformly, 7 px to nine tenths of the picture, and lies anywhere."""
+def _window_on(box: Floats, width: int, height: int, least: float, rng: np.random.Generator) -> Floats:
+    """A window in which the face has a height drawn log-uniformly, 7 px to nine tenths of the picture, and lies anywhere.
+
+    least: the smallest scale, so that a picture is not lost in an empty window; mosaics give the smaller faces.
+    """
     target = np.exp(rng.uniform(np.log(7), np.log(0.9 * height)))
-    scale = max(target / max(box[3] - box[1], 4.0), 0.2)
+    scale = max(target / max(box[3] - box[1], 4.0), least)
     stretch = np.exp(rng.normal(0, 0.08))
     size = np.array([width / scale * stretch, height / scale / stretch], np.float32)
     face = box[2:] - box[:2]

@@ -1,0 +1,279 @@
+"""`python -m training.train_detector`: from pictures with face boxes (COCO) to a face detector.
+
+Everything that is needed to use, judge and repeat the run is written into `--out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import shutil
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from edge.errors import DataError
+from training.cli import run
+from training.data import Sample, difference_hash, near_duplicates, read_samples, write_split
+from training.detection_augment import Composer, Loaded
+from training.detection_batches import DetectionBatches
+from training.detection_data import (
+    BOX_CONVENTION,
+    Scene,
+    Teacher,
+    fit_convention,
+    hold_out,
+    load_pictures,
+    read_backgrounds,
+    read_scenes,
+    scene_of_face,
+    taught,
+)
+from training.detection_losses import DetectionLoss, Matcher, flatten_outputs
+from training.detection_metrics import best_threshold, detection_metrics
+from training.detection_report import draw_report, judge_pictures
+from training.detector import DetectorShape, build_detector
+
+BACKUP, HISTORY = "backup", "history.csv"
+IOU_THRESHOLD = 0.4
+"""Of non-maximum suppression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The pictures of one run after checking, splitting and teaching. held_out: val and test, scenes and backgrounds, as they were labelled."""
+
+    scenes: list[Loaded]
+    faces: list[Loaded]
+    backgrounds: list[Loaded]
+    held_out: dict[str, list[Loaded]]
+    groups: dict[str, str]
+    unreadable: int
+    duplicates: int
+
+
+def load_parts(arguments: argparse.Namespace) -> Parts:
+    """Read, split and decode everything. Training pictures that repeat a held-out one are dropped, whatever their group says."""
+    listed = [scene for folder in arguments.data for scene in read_scenes(folder)]
+    empty = [scene for folder in arguments.background for scene in read_backgrounds(folder)]
+    groups = hold_out([*listed, *empty], arguments.split, arguments.test_fraction, arguments.seed)
+    loaded, unreadable = load_pictures([*listed, *empty])
+    samples = [sample for folder in arguments.faces for sample in read_samples(folder) if groups.get(sample.group, "train") == "train"]
+    cut_outs, more = load_pictures(_cut_out(sample) for sample in samples)
+    for line in unreadable + more:
+        print(f"skipped: {line}", file=sys.stderr)
+    held_out = {part: [item for item in loaded if groups[item[0].group] == part] for part in ("val", "test")}
+    train = [item for item in loaded if groups[item[0].group] == "train"]
+    train, repeated = _drop_repeated(train, [item for items in held_out.values() for item in items])
+    teacher = Teacher(arguments.teacher) if arguments.teacher else None
+    by_file = {sample.file: sample for sample in samples}
+    return Parts(
+        scenes=_teach([item for item in train if item[0].source != "background"], teacher, True),
+        faces=_teach([(scene_of_face(by_file[scene.file], pixels), pixels) for scene, pixels in cut_outs], teacher, False),
+        backgrounds=[item for item in train if item[0].source == "background"],
+        held_out=held_out,
+        groups=groups,
+        unreadable=len(unreadable) + len(more),
+        duplicates=repeated,
+    )
+
+
+def _cut_out(sample: Sample) -> Scene:
+    """A face's file as a scene that is not yet measured."""
+    return scene_of_face(sample, np.empty((1, 1, 3), np.uint8))
+
+
+def _drop_repeated(train: list[Loaded], held_out: list[Loaded]) -> tuple[list[Loaded], int]:
+    hashes, of = (np.array([difference_hash(pixels) for _, pixels in items], np.uint64) for items in (train, held_out))
+    repeated = near_duplicates(hashes, of)
+    return [item for item, again in zip(train, repeated, strict=True) if not again], int(repeated.sum())
+
+
+def _teach(items: list[Loaded], teacher: Teacher | None, whole: bool) -> list[Loaded]:
+    """Boxes in our convention, and what the teacher makes of them."""
+    fitted = [(fit_convention(scene), pixels) for scene, pixels in items]
+    if teacher is None:
+        return fitted
+    return [(taught(scene, teacher(pixels), whole), pixels) for scene, pixels in tqdm(fitted, desc="asking the teacher", unit="picture", mininterval=1)]
+
+
+class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
+    """Warm-up and cosine decay (Loshchilov and Hutter 2017) over a number of epochs, or over so many minutes where they end first.
+
+    spent: seconds that earlier parts of a resumed training took.
+    """
+
+    def __init__(self, peak: float, epochs: int, steps: int, first: int, minutes: float, spent: float) -> None:
+        super().__init__()
+        self._peak, self._total, self._step, self._steps = peak, epochs * steps, first * steps, steps
+        self._limit, self._spent, self._start = minutes * 60, spent, time.monotonic()
+        self._epoch_start = self._start
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch_start = time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        elapsed = self._spent + time.monotonic() - self._start
+        progress = max(self._step / self._total, elapsed / self._limit)
+        warm = min(1.0, (self._step + 1) / 300)
+        self.model.optimizer.learning_rate = self._peak * warm * (0.005 + 0.995 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        self.model.stop_training = self.model.stop_training or progress >= 1
+        self._step += 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        if logs is not None:
+            logs["seconds"] = time.monotonic() - self._epoch_start
+
+
+def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arguments: argparse.Namespace, first: int) -> None:
+    """Train in place, with a backup each epoch; the weights that remain are the exponential moving average of the last thousand steps."""
+    pixels = keras.Input((shape.height, shape.width, 3), dtype="uint8", name="pixels")
+    values = keras.layers.Rescaling(1 / 128, -1.0)(pixels)  # edge.preprocess.normalise
+    whole = keras.Model(pixels, flatten_outputs(model(values)))
+    optimizer = keras.optimizers.AdamW(
+        arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema
+    )
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    whole.compile(optimizer, DetectionLoss(shape), jit_compile=False)
+    spent = sum(read_history(arguments.out / HISTORY).get("seconds", []))
+    whole.fit(
+        batches,
+        epochs=arguments.epochs,
+        callbacks=[
+            Schedule(arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
+            keras.callbacks.BackupAndRestore(str(arguments.out / BACKUP), delete_checkpoint=False),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)),
+            keras.callbacks.TerminateOnNaN(),
+        ],
+        verbose=1 if sys.stderr.isatty() else 2,
+    )
+
+
+def append_history(path: Path, epoch: int, logs: dict[str, float]) -> None:
+    """One line: epoch (from 0), loss, and the seconds it took."""
+    if not path.exists():
+        path.write_text("epoch,loss,seconds\n", encoding="utf-8")
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(f"{epoch},{logs['loss']:.6f},{logs['seconds']:.2f}\n")
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Columns of the epoch log, over all its resumed parts; empty where there is none yet."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+
+
+def write_results(model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Model, history, threshold, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
+    out: Path = arguments.out
+    plain = build_detector(shape, arguments.width)
+    plain.set_weights(model.get_weights())
+    plain.save(out / "model.keras")
+    (out / "history.json").write_text(json.dumps(read_history(out / HISTORY), indent=1) + "\n", encoding="utf-8")
+    judged = {part: judge_pictures(plain, shape, items, IOU_THRESHOLD) for part, items in parts.held_out.items() if items}
+    threshold = best_threshold(judged["val"]) if "val" in judged else 0.5
+    figures = {part: detection_metrics(pictures, threshold) for part, pictures in judged.items()}
+    for part, pictures in judged.items():
+        draw_report(pictures, [pixels for _, pixels in parts.held_out[part]], threshold, out / part)
+    (out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_config(shape, parts, arguments, threshold)
+    return figures
+
+
+def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespace, threshold: float) -> None:
+    """What the model needs to be used and the run to be repeated."""
+    config = {
+        "task": "detection",
+        "shape": asdict(shape),
+        "width": arguments.width,
+        "score_threshold": threshold,
+        "iou_threshold": IOU_THRESHOLD,
+        "box_convention": BOX_CONVENTION,
+        "teacher": arguments.teacher.name if arguments.teacher else None,
+        "arguments": {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")},
+        "pictures": {"scenes": len(parts.scenes), "faces": len(parts.faces), "backgrounds": len(parts.backgrounds)}
+        | {part: len(items) for part, items in parts.held_out.items()},
+        "sources": dict(sorted(Counter(scene.source for scene, _ in parts.scenes + parts.faces).items())),
+        "unreadable": parts.unreadable,
+        "near_duplicates_dropped": parts.duplicates,
+    }
+    (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _plain(value: object) -> object:
+    """Paths by their name alone: a run's record should not tell where on whose machine it lay."""
+    if isinstance(value, Path):
+        return value.name
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def prepare_folder(out: Path, resume: bool) -> int:
+    """Make `--out` ready and return the epoch to start with. Raises DataError rather than overwrite an earlier run."""
+    if resume:
+        if not (out / BACKUP).is_dir():
+            raise DataError(f"{out}: no {BACKUP} in it to resume from; start without --resume")
+        return len(read_history(out / HISTORY).get("loss", []))
+    if (out / HISTORY).exists():
+        raise DataError(f"{out}: holds an earlier run; add --resume, or choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    return 0
+
+
+def main(arguments: argparse.Namespace) -> int:
+    first = prepare_folder(arguments.out, arguments.resume)
+    keras.utils.set_random_seed(arguments.seed)
+    cv2.setNumThreads(1)  # the training needs the cores
+    shape = DetectorShape()
+    parts = load_parts(arguments)
+    write_split(arguments.out / "split.csv", parts.groups)
+    print(f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, {len(parts.backgrounds)} backgrounds", file=sys.stderr)
+    print(f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped", file=sys.stderr)
+    composer = Composer(parts.scenes, parts.faces, parts.backgrounds, shape.width, shape.height)
+    batches = DetectionBatches(composer, Matcher(shape), len(parts.scenes), arguments.batch, arguments.seed, first)
+    if len(batches) == 0:
+        raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
+    model = build_detector(shape, arguments.width, fused=True)
+    fit(model, shape, batches, arguments, first)
+    figures = write_results(model, shape, parts, arguments)
+    shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)
+    part = "test" if "test" in figures else "val"
+    print(f"{part} part:\n{json.dumps(figures.get(part), indent=1)}\n\n{arguments.out / 'model.keras'}")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.train_detector", description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--data", nargs="+", type=Path, required=True, help="folders with annotations.json (COCO) and images/")
+    add("--out", type=Path, required=True, help="folder for the run's model, plots and figures")
+    add("--faces", nargs="+", type=Path, default=[], help="folders of cut-out faces to paste, best those that training.prepare --landmarks wrote")
+    add("--background", nargs="+", type=Path, default=[], help="folders of pictures without people")
+    add("--teacher", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: finds the faces that nobody labelled")
+    add("--split", type=Path, help="split.csv of another run, whose held-out groups stay held out")
+    add("--width", type=float, default=1.0, help="multiplies the network's channels (default: %(default)s)")
+    add("--epochs", type=int, default=150, help="(default: %(default)s)")
+    add("--minutes", type=float, default=math.inf, help="end the schedule after so much training time if the epochs take longer (default: no limit)")
+    add("--batch", type=int, default=16, help="(default: %(default)s)")
+    add("--learning-rate", type=float, default=2e-3, help="at its highest (default: %(default)s)")
+    add("--ema", type=float, default=0.999, help="momentum of the averaged weights (default: %(default)s)")
+    add("--test-fraction", type=float, default=0.2, help="held out of each source that --split does not name, by group (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the split, the order and the augmentation (default: %(default)s)")
+    add("--resume", action="store_true", help="go on with an interrupted training in --out")
+    return parser
+
+
+if __name__ == "__main__":
+    run(build_parser(), main)
