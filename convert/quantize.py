@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from convert.cards import base_card, read_notes, read_run, write_card
+from convert.detectors import quantise_detector
 from convert.tflite import Floats, quantise_model
 from edge.errors import DataError, ModelError, PictureError
 from edge.pictures import read_picture
@@ -26,6 +27,7 @@ from edge.preprocess import normalise, resize
 from training.cli import run
 from training.data import Sample, read_samples, read_split
 from training.evaluate import TFLiteScorer, evaluate
+from training.evaluate_detector import detection_text
 
 
 def draw_evenly(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
@@ -93,19 +95,28 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.out.suffix != ".tflite":
         raise DataError(f"{arguments.out}: --out must end in .tflite")
     config = read_run(arguments.model)
-    if config.get("task") != "classification":
-        raise ModelError(f"{arguments.model}: its config.json says task {config.get('task')!r}; this version converts classifiers")
+    if config.get("task") not in ("classification", "detection"):
+        raise ModelError(f"{arguments.model}: its config.json says task {config.get('task')!r}; this version converts classification and detection")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    card = quantise_classifier(arguments, config)
+    card = quantise_detector(arguments, config) if config["task"] == "detection" else quantise_classifier(arguments, config)
     path = write_card(arguments.out, card)
     entry = card["input"]
     print(f"{arguments.out}: {card['bytes'] / 1e6:.2f} MB, input {entry['width']}x{entry['height']} {entry['dtype']}, scale {entry['scale']:.6g}, zero point {entry['zero_point']}")
-    if "metrics" in card:
+    if config["task"] == "detection":
+        print(detection_text(card["metrics"]))
+    elif "metrics" in card:
         figures = card["metrics"]
         pair = figures["with_without"] or {}
         print(f"test part: macro_f1 {figures['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}, n {figures['n']}")
     print(f"card: {path}")
     return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()) or int(width) % 32 or int(height) % 32 or not int(width) * int(height):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 320x256")
+    return int(width), int(height)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -114,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--model", type=Path, required=True, metavar="RUN", help="folder of a finished training")
     add("--data", nargs="+", type=Path, required=True, help="the folders that it was trained on, for calibration and for the card's figures")
     add("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write; its card goes beside it")
+    add("--input", type=_size, metavar="WxH", help="of a detector: another input size than it was trained at, multiples of 32 px")
     add("--calibration", type=int, default=300, metavar="N", help="pictures to calibrate with (default: %(default)s)")
     add("--notes", type=Path, metavar="FILE.json", help="more entries for the card: training_data, licence, ...")
     add("--seed", type=int, default=0, help="of the calibration draw (default: %(default)s)")

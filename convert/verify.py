@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import DataError
+from edge.inference.card import load_card
 from training.cli import run
 from training.data import present_labels
 from training.evaluate import Floats, KerasScorer, TFLiteScorer, score_samples, select_samples
@@ -44,7 +45,24 @@ def verify(arguments: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
+def main_detection(arguments: argparse.Namespace) -> int:
+    from convert.detectors import verify_detector
+
+    report = verify_detector(arguments)
+    loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)
+    report |= {"ap35_loss": loss, "bound": arguments.max_ap_loss, "ok": loss <= arguments.max_ap_loss}
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        print(f"{report['n']} pictures: {report['agreement']:.2%} of the float model's boxes are the int8 file's, too")
+        print(f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, loss {loss:.4f} (bound {arguments.max_ap_loss})")
+        print("ok" if report["ok"] else "FAILED: the int8 file finds less; calibrate with more pictures of the kind it will see")
+    return 0 if report["ok"] else 1
+
+
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.int8.is_file() and load_card(arguments.int8).task == "detection":
+        return main_detection(arguments)
     report = verify(arguments)
     report["bound"] = arguments.min_agreement
     report["ok"] = report["agreement"] >= arguments.min_agreement
@@ -71,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
     add("--source", nargs="+", metavar="NAME", help="these sources alone")
     add("--min-agreement", type=float, default=0.99, help="the bound: part of the pictures that must get the same label (default: %(default)s)")
+    add("--max-ap-loss", type=float, default=0.01, help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object")
     return parser
 

@@ -124,6 +124,23 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> tuple[dict[str, Any],
 
 
 def main(arguments: argparse.Namespace) -> int:
+    return main_detection(arguments) if arguments.task == "detection" else main_classification(arguments)
+
+
+def main_detection(arguments: argparse.Namespace) -> int:
+    from training.evaluate_detector import detection_text, evaluate_detector
+
+    figures = evaluate_detector(
+        arguments.model, arguments.data, arguments.split, arguments.part, arguments.source, arguments.threads, arguments.report
+    )
+    text = json.dumps(figures) if arguments.json else detection_text(figures)
+    if arguments.report:
+        (arguments.report / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(text)
+    return 0
+
+
+def main_classification(arguments: argparse.Namespace) -> int:
     scorer = load_scorer(arguments.model, arguments.threads)
     samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
     figures, truth, scores = evaluate(scorer, samples)
@@ -147,7 +164,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--model", type=Path, required=True, help="a .tflite file with its card, or RUN/model.keras")
-    add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes")
+    add("--task", choices=("classification", "detection"), default="classification", help="what the model does (default: %(default)s)")
+    add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; for detection COCO or, without annotations.json, backgrounds")
     add("--split", type=Path, help="split.csv of a training run: evaluate one of its parts")
     add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
     add("--source", nargs="+", metavar="NAME", help="these sources alone")

@@ -1,0 +1,115 @@
+"""The detector's part of `convert.quantize` and `convert.verify`."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from convert.cards import base_card, read_notes, write_card
+from convert.tflite import Floats, quantise_model
+from edge.errors import DataError, PictureError
+from edge.inference.anchors import pairwise_iou
+from edge.pictures import read_picture
+from edge.preprocess import normalise, resize
+from training.detection_data import Scene
+from training.detection_metrics import Judged, average_precision
+from training.detector import DetectorShape, build_detector
+from training.evaluate_detector import evaluate_detector, judge_scenes, load_detector, read_shape, select_scenes, shape_entry
+
+WHAT_IS_MEASURED = (
+    "AP by pycocotools at IoU 0.35 and 0.50, recall at the score threshold and IoU 0.35; faces of 20 px and more at long side 640 unless by_height"
+)
+
+
+def calibration_pictures(scenes: Sequence[Scene], shape: DetectorShape, count: int, seed: int) -> Floats:
+    """float32 (N, height, width, 3), drawn evenly over the sources. Unreadable ones are named on stderr. Raises DataError where none is left."""
+    order = np.random.default_rng(seed).permutation(len(scenes))
+    by_source: dict[str, list[Scene]] = {}
+    for i in order:
+        by_source.setdefault(scenes[i].source, []).append(scenes[i])
+    pictures = []
+    for scene in [scene for members in by_source.values() for scene in members[: -(-count // len(by_source))]][:count]:
+        try:
+            pictures.append(normalise(resize(read_picture(scene.file), shape.width, shape.height)))
+        except PictureError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+    if not pictures:
+        raise DataError("no readable picture to calibrate with; check --data")
+    return np.stack(pictures)
+
+
+def detector_at(run: Path, config: dict[str, Any], size: tuple[int, int] | None) -> tuple[keras.Model, DetectorShape]:
+    """A run's float model, for another input size (width, height) px where one is given: its weights fit any multiple of 32."""
+    shape = read_shape(config["shape"])
+    model = keras.models.load_model(run / "model.keras", compile=False)
+    if size is None or size == (shape.width, shape.height):
+        return model, shape
+    shape = replace(shape, width=size[0], height=size[1])
+    resized = build_detector(shape, config["width"])
+    resized.set_weights(model.get_weights())
+    return resized, shape
+
+
+def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> dict[str, Any]:
+    """Write the detector's int8 file; returns its card."""
+    run: Path = arguments.model
+    model, shape = detector_at(run, config, arguments.input)
+    training = select_scenes(arguments.data, run / "split.csv", "train", None)
+    calibration = calibration_pictures(training, shape, arguments.calibration, arguments.seed)
+    arguments.out.write_bytes(quantise_model(model, calibration))
+    detector = {"outputs": "raw", **shape_entry(shape), "score_threshold": config["score_threshold"], "iou_threshold": config["iou_threshold"]}
+    card = base_card(arguments.out, "detection", read_notes(arguments.notes)) | {
+        "detector": detector,
+        "box_convention": config["box_convention"],
+        "architecture": f"single shot, depthwise-separable residual trunk, width {config['width']}, strides {', '.join(str(level.stride) for level in shape.levels)}",
+        "training": {key: config[key] for key in ("arguments", "pictures", "sources", "teacher")},
+        "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
+    }
+    write_card(arguments.out, card)  # the detector refuses a model without a card
+    card["metrics"] = {
+        "measured_on": "int8 file, test part of the run's split (by group)",
+        "what": WHAT_IS_MEASURED,
+        "command": shlex.join(["python", "-m", "convert.quantize", *_public_arguments(arguments)]),
+        "date": datetime.now(UTC).date().isoformat(),
+        **evaluate_detector(arguments.out, arguments.data, run / "split.csv"),
+    }
+    return card
+
+
+def _public_arguments(arguments: argparse.Namespace) -> list[str]:
+    """The command's arguments with folders by their name alone."""
+    words = ["--model", arguments.model.name, "--data", *(folder.name for folder in arguments.data), "--out", f"models/{arguments.out.name}"]
+    words += ["--input", "x".join(map(str, arguments.input))] if arguments.input else []
+    return [*words, "--calibration", str(arguments.calibration), "--seed", str(arguments.seed)]
+
+
+def verify_detector(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Average precision of the float and the int8 model on the same pictures, and how far their boxes agree."""
+    scenes = select_scenes(arguments.data, arguments.split, arguments.part, arguments.source)
+    reference, quantised = load_detector(arguments.float), load_detector(arguments.int8)
+    expected, readable, _ = judge_scenes(reference.find, scenes)
+    got, _, _ = judge_scenes(quantised.find, readable)
+    report: dict[str, Any] = {"n": len(readable), "agreement": box_agreement(expected, got, quantised.threshold)}
+    for name, judged in (("float", expected), ("int8", got)):
+        faces = [picture for picture in judged if picture.source != "background"]
+        report[name] = {"ap35": average_precision(faces, 0), "ap50": average_precision(faces, 1)}
+    return report
+
+
+def box_agreement(expected: Sequence[Judged], got: Sequence[Judged], threshold: float) -> float:
+    """The part of the first model's boxes at `threshold` that the second has, too: IoU 0.5, and a score not below two thirds of the threshold."""
+    both = total = 0
+    for one, other in zip(expected, got, strict=True):
+        boxes, others = one.found[one.scores >= threshold], other.found[other.scores >= threshold * 2 / 3]
+        total += len(boxes)
+        both += int(np.sum(pairwise_iou(boxes, others).max(axis=1, initial=0) >= 0.5))
+    return both / total if total else 1.0
