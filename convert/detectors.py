@@ -50,13 +50,11 @@ def calibration_pictures(scenes: Sequence[Scene], shape: DetectorShape, count: i
 def detector_at(run: Path, config: dict[str, Any], size: tuple[int, int] | None) -> tuple[keras.Model, DetectorShape]:
     """A run's float model, for another input size (width, height) px where one is given: its weights fit any multiple of 32."""
     shape = read_shape(config["shape"])
-    model = keras.models.load_model(run / "model.keras", compile=False)
-    if size is None or size == (shape.width, shape.height):
-        return model, shape
-    shape = replace(shape, width=size[0], height=size[1])
-    resized = build_detector(shape, config["width"])
-    resized.set_weights(model.get_weights())
-    return resized, shape
+    if size is not None:
+        shape = replace(shape, width=size[0], height=size[1])
+    model = build_detector(shape, config["width"])
+    model.set_weights(keras.models.load_model(run / "model.keras", compile=False).get_weights())
+    return model, shape
 
 
 def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> dict[str, Any]:
@@ -66,11 +64,12 @@ def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> 
     training = select_scenes(arguments.data, run / "split.csv", "train", None)
     calibration = calibration_pictures(training, shape, arguments.calibration, arguments.seed)
     arguments.out.write_bytes(quantise_model(model, calibration))
+    strides = ", ".join(str(level.stride) for level in shape.levels)
     detector = {"outputs": "raw", **shape_entry(shape), "score_threshold": config["score_threshold"], "iou_threshold": config["iou_threshold"]}
     card = base_card(arguments.out, "detection", read_notes(arguments.notes)) | {
         "detector": detector,
         "box_convention": config["box_convention"],
-        "architecture": f"single shot, depthwise-separable residual trunk, width {config['width']}, strides {', '.join(str(level.stride) for level in shape.levels)}",
+        "architecture": f"single shot, depthwise-separable residual trunk, width {config['width']}, strides {strides}",
         "training": {key: config[key] for key in ("arguments", "pictures", "sources", "teacher")},
         "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
     }

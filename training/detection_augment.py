@@ -76,16 +76,13 @@ class Composer:
         return cut_window(scene, pixels, window, width, height, rng)
 
     def _mosaic(self, scene: int, rng: np.random.Generator) -> Example:
-        """Four tiles around a point (Bochkovskiy et al. 2020), a third of them cut-out faces."""
+        """Four tiles around a point (Bochkovskiy et al. 2020), the first from the scene, of the others nearly half cut-out faces."""
         x = round(self._width * rng.uniform(0.3, 0.7))
         y = round(self._height * rng.uniform(0.3, 0.7))
         spans = [(0, 0, x, y), (x, 0, self._width, y), (0, y, x, self._height), (x, y, self._width, self._height)]
         tiles = []
         for number, (left, top, right, bottom) in enumerate(spans):
-            if number == 0:
-                loaded = self._scenes[scene]
-            else:
-                loaded = _pick(self._faces if rng.random() < 0.45 else self._scenes, rng)
+            loaded = self._scenes[scene] if number == 0 else _pick(self._faces if rng.random() < 0.45 else self._scenes, rng)
             tiles.append(self._window(loaded, right - left, bottom - top, rng))
         return join_tiles(tiles, spans, self._width, self._height)
 
@@ -161,9 +158,7 @@ def _example(pixels: Pixels, boxes: Floats, ignored: npt.NDArray[np.bool_], bare
     visible = size.prod(axis=1) / full.prod(axis=1)
     keep = visible > 0.05
     poor = (visible < VISIBLE) | (size[:, 1] < MIN_FACE)
-    return Example(
-        pixels, clipped[keep].astype(np.float32), (ignored | poor)[keep], (bare & ~poor)[keep], marks[keep].astype(np.float32)
-    )
+    return Example(pixels, clipped[keep].astype(np.float32), (ignored | poor)[keep], (bare & ~poor)[keep], marks[keep].astype(np.float32))
 
 
 def join_tiles(tiles: Sequence[Example], spans: Sequence[tuple[int, int, int, int]], width: int, height: int) -> Example:

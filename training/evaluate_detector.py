@@ -127,10 +127,10 @@ def detection_text(figures: dict[str, Any]) -> str:
     """The figures of `detection_metrics` as a few lines for a person. Faces of 20 px and more at long side 640, unless said otherwise."""
     lines = [f"{'':26} AP@0.35 AP@0.50 recall  false alarms/picture  pictures"]
     for name, row in ([("all", figures["all"])] if figures["all"] else []) + list(figures["per_source"].items()):
-        lines.append(f"{name:26} {_number(row['ap35'])}  {_number(row['ap50'])}  {_number(row['recall'])} {row['false_alarms_per_picture']:14.3f} {row['pictures']:14}")
+        lines.append(f"{name:26} {_three(row)} {row['false_alarms_per_picture']:14.3f} {row['pictures']:14}")
     if figures["all"]:
         lines += ["", f"{'height, px':26} AP@0.35 AP@0.50 recall  faces"]
-        lines += [f"{name:26} {_number(row['ap35'])}  {_number(row['ap50'])}  {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"]["by_height"].items()]
+        lines += [f"{name:26} {_three(row)} {row['n']:6}" for name, row in figures["all"]["by_height"].items()]
         lines += ["", f"{'category':26} recall  faces"]
         lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"]["recall_per_category"].items()]
     lines.append("")
@@ -138,6 +138,10 @@ def detection_text(figures: dict[str, Any]) -> str:
         lines.append(f"{figures['false_alarms_per_100_backgrounds']:.2f} false alarms in 100 background pictures (of {figures['backgrounds']})")
     lines.append(f"score threshold {figures['threshold']}, unreadable {figures.get('unreadable', 0)}")
     return "\n".join(lines)
+
+
+def _three(row: dict[str, Any]) -> str:
+    return "  ".join(_number(row[key]) for key in ("ap35", "ap50", "recall"))
 
 
 def _number(value: float | None) -> str:

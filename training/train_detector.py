@@ -104,7 +104,8 @@ def _teach(items: list[Loaded], teacher: Teacher | None, whole: bool) -> list[Lo
     fitted = [(fit_convention(scene), pixels) for scene, pixels in items]
     if teacher is None:
         return fitted
-    return [(taught(scene, teacher(pixels), whole), pixels) for scene, pixels in tqdm(fitted, desc="asking the teacher", unit="picture", mininterval=1)]
+    progress = tqdm(fitted, desc="asking the teacher", unit="picture", mininterval=1)
+    return [(taught(scene, teacher(pixels), whole), pixels) for scene, pixels in progress]
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
@@ -140,9 +141,7 @@ def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arg
     pixels = keras.Input((shape.height, shape.width, 3), dtype="uint8", name="pixels")
     values = keras.layers.Rescaling(1 / 128, -1.0)(pixels)  # edge.preprocess.normalise
     whole = keras.Model(pixels, flatten_outputs(model(values)))
-    optimizer = keras.optimizers.AdamW(
-        arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema
-    )
+    optimizer = keras.optimizers.AdamW(arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     whole.compile(optimizer, DetectionLoss(shape), jit_compile=False)
     spent = sum(read_history(arguments.out / HISTORY).get("seconds", []))
@@ -233,6 +232,7 @@ def prepare_folder(out: Path, resume: bool) -> int:
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Train; print the figures of the part that no choice was made on."""
     first = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
@@ -255,6 +255,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
     parser = argparse.ArgumentParser(prog="python -m training.train_detector", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--data", nargs="+", type=Path, required=True, help="folders with annotations.json (COCO) and images/")

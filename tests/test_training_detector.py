@@ -1,0 +1,110 @@
+"""The detector's network: what the runtime and an Edge TPU need of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from convert.cards import base_card, write_card  # noqa: E402
+from convert.tflite import quantise_model  # noqa: E402
+from edge.inference.faces import SSDFaceDetector  # noqa: E402
+from edge.inference.interpreter import import_runtime  # noqa: E402
+from edge.types import Frame  # noqa: E402
+from training.detector import DetectorShape, Doubling, FusedBatchNormalization, build_detector  # noqa: E402
+from training.evaluate_detector import read_shape, shape_entry  # noqa: E402
+
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+SMALL = replace(DetectorShape(), width=96, height=64)
+
+EDGE_TPU_OPS = {"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "RESIZE_NEAREST_NEIGHBOR"}
+"""Those of the network; all stand on the Edge TPU compiler's list."""
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    model = build_detector(SMALL, 0.25)
+    rng = np.random.default_rng(1)
+    for layer in model.layers:  # larger outputs than fresh ones, so that there is something to find
+        if layer.name.endswith(("_scores", "_boxes")):
+            kernel, bias = layer.get_weights()
+            layer.set_weights([rng.normal(0, 0.3, kernel.shape), np.zeros_like(bias)])
+    path = tmp_path_factory.mktemp("detector") / "small.tflite"
+    path.write_bytes(quantise_model(model, noise(8, 64, 96, 3)))
+    detector = {"outputs": "raw", **shape_entry(SMALL), "score_threshold": 0.5, "iou_threshold": 0.4}
+    write_card(path, base_card(path, "detection", {}) | {"detector": detector})
+    return model, path
+
+
+def test_outputs_are_the_anchors_of_every_level() -> None:
+    shape = DetectorShape()
+    outputs = build_detector(shape, 0.25).output_shape
+    assert outputs == [(None, 32, 40, 2), (None, 32, 40, 8), (None, 16, 20, 2), (None, 16, 20, 8), (None, 8, 10, 2), (None, 8, 10, 8)]
+    assert sum(int(np.prod(scores[1:])) for scores in outputs[::2]) == len(shape.anchors())
+
+
+def test_every_anchor_starts_as_background() -> None:
+    for scores in build_detector(SMALL, 0.25)(noise(1, 64, 96, 3), training=False)[::2]:
+        assert float(keras.ops.max(keras.ops.sigmoid(scores))) < 0.1
+
+
+def test_int8_file_holds_only_what_an_edge_tpu_takes(converted: tuple[keras.Model, Path]) -> None:
+    interpreter = import_runtime().module.Interpreter(model_path=str(converted[1]))
+    names = {operation["op_name"] for operation in interpreter._get_ops_details()}
+    assert names == EDGE_TPU_OPS
+
+
+def test_the_runtime_reads_the_float_models_boxes_from_the_int8_file(converted: tuple[keras.Model, Path]) -> None:
+    model, path = converted
+    pixels = np.random.default_rng(2).integers(0, 256, (64, 96, 3), np.uint8)
+    outputs = [keras.ops.convert_to_numpy(o) for o in model((pixels[None].astype(np.float32) - 128) / 128, training=False)]
+    logits = np.concatenate([scores.ravel() for scores in outputs[::2]])
+    detector = SSDFaceDetector(path, threads=1)
+    found = detector.detect(Frame(pixels, 0, 0.0, "test"))
+    best = 1 / (1 + np.exp(-logits.max()))
+    assert found and abs(found[0].score - best) < 0.05
+    assert detector.card.detector is not None and detector.card.detector.levels == SMALL.levels
+
+
+def test_weights_fit_other_input_sizes_and_the_fused_norm() -> None:
+    small, fused = build_detector(SMALL, 0.25), build_detector(replace(SMALL, width=128), 0.25, fused=True)
+    fused.set_weights(small.get_weights())
+    wide = np.zeros((1, 64, 128, 3), np.float32)
+    wide[:, :, :96] = noise(1, 64, 96, 3)
+    same = build_detector(replace(SMALL, width=128), 0.25)
+    same.set_weights(fused.get_weights())
+    for one, other in zip(fused(wide, training=False), same(wide, training=False), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_fused_norm_trains_as_the_plain_one() -> None:
+    layers = [FusedBatchNormalization(momentum=0.5), keras.layers.BatchNormalization(momentum=0.5)]
+    x = noise(4, 6, 6, 3) * 3 + 1
+    one, other = (layer(x, training=True) for layer in layers)
+    np.testing.assert_allclose(one, other, atol=1e-4)
+    np.testing.assert_allclose(layers[0].moving_mean, layers[1].moving_mean, atol=1e-4)
+    np.testing.assert_allclose(layers[0].moving_variance, layers[1].moving_variance, rtol=0.02)  # fused: by n - 1
+
+
+def test_doubling_is_nearest_upsampling_and_survives_saving(tmp_path: Path) -> None:
+    x = noise(1, 3, 5, 2)
+    np.testing.assert_array_equal(Doubling()(x), keras.layers.UpSampling2D(2)(x))
+    model = build_detector(SMALL, 0.25)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_allclose(again(noise(1, 64, 96, 3))[0], model(noise(1, 64, 96, 3))[0], atol=1e-5)
+
+
+def test_shape_survives_json() -> None:
+    entry = shape_entry(SMALL) | {"width": SMALL.width, "height": SMALL.height}
+    assert read_shape(entry) == SMALL
