@@ -22,8 +22,16 @@ MIN_FACE = 5.0
 VISIBLE = 0.4
 """A face of which a window shows less than this part is neither a face nor background."""
 
-WINDOW, MOSAIC, PASTE = 0.50, 0.27, 0.15
-"""How often a training picture is one window, four tiles, or pasted faces; the rest are pictures without faces."""
+MIX, LATE_MIX = (0.50, 0.27, 0.15), (0.80, 0.04, 0.08)
+"""How often a training picture is one window, four tiles, or pasted faces; the rest are pictures without faces.
+
+LATE_MIX holds from LATE, a part of the training, on: the end of it is spent on pictures like those of a camera (Ge et al. 2021, YOLOX).
+"""
+
+LATE = 0.7
+
+CLOSE_UP, LATE_CLOSE_UP = 0.65, 0.35
+"""How often a window is laid around one of the faces, of any size, rather than around the picture."""
 
 Loaded = tuple[Scene, Pixels]
 
@@ -42,22 +50,25 @@ class Example:
 class Composer:
     """Makes training pictures of one size.
 
-    scenes: whole pictures. faces: cut-out faces as small scenes. backgrounds: pictures without faces.
+    scenes: whole pictures. faces: cut-out faces as small scenes. backgrounds: pictures without faces. `progress`, 0..1, says how far the
+    training has come.
     """
 
     def __init__(self, scenes: Sequence[Loaded], faces: Sequence[Loaded], backgrounds: Sequence[Loaded], width: int, height: int) -> None:
         self._scenes, self._faces, self._backgrounds = scenes, faces or scenes, backgrounds or scenes
         self._with_negatives = bool(backgrounds)
         self._width, self._height = width, height
+        self.progress = 0.0
 
     def __call__(self, scene: int, rng: np.random.Generator) -> Example:
         """A training picture that starts from one scene, by its index."""
         dice = rng.random()
-        if dice < WINDOW:
+        window, mosaic, paste = LATE_MIX if self.progress >= LATE else MIX
+        if dice < window:
             example = self._window(self._scenes[scene], self._width, self._height, rng)
-        elif dice < WINDOW + MOSAIC:
+        elif dice < window + mosaic:
             example = self._mosaic(scene, rng)
-        elif dice < WINDOW + MOSAIC + PASTE or not self._with_negatives:
+        elif dice < window + mosaic + paste or not self._with_negatives:
             example = self._pasted(rng)
         else:
             example = self._window(_pick(self._backgrounds, rng), self._width, self._height, rng)
@@ -68,7 +79,7 @@ class Composer:
     def _window(self, loaded: Loaded, width: int, height: int, rng: np.random.Generator) -> Example:
         scene, pixels = loaded
         faces = np.flatnonzero(~scene.ignored)
-        if len(faces) and rng.random() < 0.7:
+        if len(faces) and rng.random() < (LATE_CLOSE_UP if self.progress >= LATE else CLOSE_UP):
             fit = min(width / pixels.shape[1], height / pixels.shape[0])
             window = _window_on(scene.boxes[rng.choice(faces)], width, height, 0.6 * fit, rng)
         else:

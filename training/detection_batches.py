@@ -20,7 +20,7 @@ class DetectionBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(self, composer: Composer, matcher: Matcher, scenes: int, batch: int, seed: int, epoch: int = 0) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self._composer, self._matcher, self._scenes, self._batch = composer, matcher, scenes, batch
+        self.composer, self._matcher, self._scenes, self._batch = composer, matcher, scenes, batch
         self._seed, self._epoch = seed, epoch
         self._draw()
 
@@ -30,7 +30,7 @@ class DetectionBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Pixels, Floats]:
         rng = np.random.default_rng((self._seed, self._epoch, index))
         chosen = self._order[index * self._batch : (index + 1) * self._batch]
-        examples = [self._composer(int(scene), rng) for scene in chosen]
+        examples = [self.composer(int(scene), rng) for scene in chosen]
         targets = [self._matcher(example.boxes, example.ignored) for example in examples]
         return np.stack([example.pixels for example in examples]), np.stack(targets)
 

@@ -111,11 +111,12 @@ def _teach(items: list[Loaded], teacher: Teacher | None, whole: bool) -> list[Lo
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
     """Warm-up and cosine decay (Loshchilov and Hutter 2017) over a number of epochs, or over so many minutes where they end first.
 
-    spent: seconds that earlier parts of a resumed training took.
+    composer: is told the progress. spent: seconds that earlier parts of a resumed training took.
     """
 
-    def __init__(self, peak: float, epochs: int, steps: int, first: int, minutes: float, spent: float) -> None:
+    def __init__(self, composer: Composer, peak: float, epochs: int, steps: int, first: int, minutes: float, spent: float) -> None:
         super().__init__()
+        self._composer = composer
         self._peak, self._total, self._step, self._steps = peak, epochs * steps, first * steps, steps
         self._limit, self._spent, self._start = minutes * 60, spent, time.monotonic()
         self._epoch_start = self._start
@@ -129,6 +130,7 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
         warm = min(1.0, (self._step + 1) / 300)
         self.model.optimizer.learning_rate = self._peak * warm * (0.005 + 0.995 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
         self.model.stop_training = self.model.stop_training or progress >= 1
+        self._composer.progress = progress
         self._step += 1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -149,7 +151,7 @@ def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arg
         batches,
         epochs=arguments.epochs,
         callbacks=[
-            Schedule(arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
+            Schedule(batches.composer, arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
             keras.callbacks.BackupAndRestore(str(arguments.out / BACKUP), delete_checkpoint=False),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)),
             keras.callbacks.TerminateOnNaN(),
