@@ -135,3 +135,11 @@ def test_negatives_come_only_with_backgrounds() -> None:
     )
     with_negatives = Composer([white_face()], [], [background], 160, 128)
     assert any(len(with_negatives(0, rng(seed)).boxes) == 0 for seed in range(80))
+
+
+def test_the_end_of_a_training_sees_mostly_single_pictures() -> None:
+    background = (make_scene(Path("b.png"), "background", "b", np.empty((0, 4), np.float32), [], np.empty(0, bool)), np.zeros((90, 90, 3), np.uint8))
+    composer = Composer([white_face()], [white_face()], [background], 160, 128)
+    early = sum(len(composer(0, rng(seed)).boxes) > 1 for seed in range(100))
+    composer.progress = LATE
+    assert sum(len(composer(0, rng(seed)).boxes) > 1 for seed in range(100)) < early / 2
