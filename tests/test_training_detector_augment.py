@@ -11,6 +11,7 @@ pytest.importorskip("cv2")
 pytest.importorskip("keras")
 
 from training.detection_augment import (
+    LATE,
     Composer,
     Example,
     cut_window,
