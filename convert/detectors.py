@@ -14,14 +14,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from convert.cards import base_card, read_notes, write_card
+from convert.cards import base_card, read_notes, read_run, write_card
 from convert.tflite import Floats, quantise_model
 from edge.errors import DataError, PictureError
 from edge.inference.anchors import pairwise_iou
+from edge.inference.card import load_card
 from edge.pictures import read_picture
 from edge.preprocess import normalise, resize
 from training.detection_data import Scene
-from training.detection_metrics import Judged, average_precision
+from training.detection_metrics import Judged, average_precision, best_threshold
+from training.detection_report import keras_finder
 from training.detector import DetectorShape, build_detector
 from training.evaluate_detector import evaluate_detector, judge_scenes, load_detector, read_shape, select_scenes, shape_entry
 
@@ -74,6 +76,9 @@ def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> 
         "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
     }
     write_card(arguments.out, card)  # the detector refuses a model without a card
+    validation, _, _ = judge_scenes(load_detector(arguments.out).find, select_scenes(arguments.data, run / "split.csv", "val", None))
+    detector["score_threshold"] = best_threshold(validation)
+    write_card(arguments.out, card)
     card["metrics"] = {
         "measured_on": "int8 file, test part of the run's split (by group)",
         "what": WHAT_IS_MEASURED,
@@ -92,10 +97,12 @@ def _public_arguments(arguments: argparse.Namespace) -> list[str]:
 
 
 def verify_detector(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Average precision of the float and the int8 model on the same pictures, and how far their boxes agree."""
+    """Average precision of the float and the int8 model on the same pictures at the same size, and how far their boxes agree."""
     scenes = select_scenes(arguments.data, arguments.split, arguments.part, arguments.source)
-    reference, quantised = load_detector(arguments.float), load_detector(arguments.int8)
-    expected, readable, _ = judge_scenes(reference.find, scenes)
+    run, card, quantised = arguments.float.parent, load_card(arguments.int8), load_detector(arguments.int8)
+    config = read_run(run)
+    model, shape = detector_at(run, config, (card.width, card.height))
+    expected, readable, _ = judge_scenes(keras_finder(model, shape, config["iou_threshold"]), scenes)
     got, _, _ = judge_scenes(quantised.find, readable)
     report: dict[str, Any] = {"n": len(readable), "agreement": box_agreement(expected, got, quantised.threshold)}
     for name, judged in (("float", expected), ("int8", got)):

@@ -87,3 +87,12 @@ def test_backgrounds_count_apart() -> None:
 def test_best_threshold_parts_faces_from_alarms() -> None:
     judged = [picture([FACE, OTHER], [moved(FACE, 0, 0.9), moved(OTHER, 0, 0.6), (500, 300, 540, 350, 0.4), (400, 300, 440, 350, 0.3)])]
     assert 0.4 < best_threshold(judged) <= 0.6
+
+
+def test_backgrounds_raise_the_threshold_until_they_are_quiet() -> None:
+    faces = [picture([FACE], [moved(FACE, 0, 0.9)]), picture([FACE], [moved(FACE, 0, 0.3)])]
+    quiet = [picture([], [], source="background")] * 49
+    loud = [picture([], [moved(FACE, 0, score)], source="background") for score in (0.8, 0.6)]
+    assert best_threshold(faces) == pytest.approx(0.3)
+    assert best_threshold([*faces, *quiet, *loud]) == pytest.approx(0.61)  # one alarm in 51 pictures is allowed
+    assert best_threshold([*faces, *quiet]) == pytest.approx(0.3)
