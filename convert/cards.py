@@ -85,5 +85,5 @@ def read_notes(path: Path | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(notes, dict):
-        raise DataError(f"{path}: must hold one JSON object, such as {{\"training_data\": ..., \"licence\": ...}}")
+        raise DataError(f'{path}: must hold one JSON object, such as {{"training_data": ..., "licence": ...}}')
     return notes

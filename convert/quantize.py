@@ -73,11 +73,13 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
         "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
     }
     write_card(arguments.out, card)  # the scorer below refuses a model without a card
-    test = [s for s in samples if groups.get(s.group) == "test"]
+    tested = [sample for folder in arguments.test_data for sample in read_samples(folder)] if arguments.test_data else samples
+    test = [s for s in tested if groups.get(s.group) == "test"]
     if test:
-        figures, _, _ = evaluate(TFLiteScorer(arguments.out), test)
+        figures = evaluate(TFLiteScorer(arguments.out), test).figures
+        sources = ", ".join(sorted({sample.source for sample in test}))
         card["metrics"] = {
-            "measured_on": f"int8 file, test part of the run's split ({split.name}, by group), {len(test)} crops of {', '.join(sorted({s.source for s in test}))}",
+            "measured_on": f"int8 file, test part of the run's split (by group, never trained on), {len(test)} crops of {sources}",
             "command": shlex.join(["python", "-m", "convert.quantize", *_public_arguments(arguments)]),
             "date": datetime.now(UTC).date().isoformat(),
             **figures,
@@ -87,11 +89,14 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
 
 def _public_arguments(arguments: argparse.Namespace) -> list[str]:
     """The command's arguments with folders by their name alone."""
-    words = ["--model", arguments.model.name, "--data", *(folder.name for folder in arguments.data), "--out", f"models/{arguments.out.name}"]
-    return [*words, "--calibration", str(arguments.calibration), "--seed", str(arguments.seed)]
+    words = ["--model", arguments.model.name, "--data", *(folder.name for folder in arguments.data)]
+    if arguments.test_data:
+        words += ["--test-data", *(folder.name for folder in arguments.test_data)]
+    return [*words, "--out", f"models/{arguments.out.name}", "--calibration", str(arguments.calibration), "--seed", str(arguments.seed)]
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
     if arguments.out.suffix != ".tflite":
         raise DataError(f"{arguments.out}: --out must end in .tflite")
     config = read_run(arguments.model)
@@ -101,7 +106,8 @@ def main(arguments: argparse.Namespace) -> int:
     card = quantise_detector(arguments, config) if config["task"] == "detection" else quantise_classifier(arguments, config)
     path = write_card(arguments.out, card)
     entry = card["input"]
-    print(f"{arguments.out}: {card['bytes'] / 1e6:.2f} MB, input {entry['width']}x{entry['height']} {entry['dtype']}, scale {entry['scale']:.6g}, zero point {entry['zero_point']}")
+    size = f"{card['bytes'] / 1e6:.2f} MB, input {entry['width']}x{entry['height']} {entry['dtype']}"
+    print(f"{arguments.out}: {size}, scale {entry['scale']:.6g}, zero point {entry['zero_point']}")
     if config["task"] == "detection":
         print(detection_text(card["metrics"]))
     elif "metrics" in card:
@@ -120,10 +126,12 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.quantize", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--model", type=Path, required=True, metavar="RUN", help="folder of a finished training")
     add("--data", nargs="+", type=Path, required=True, help="the folders that it was trained on, for calibration and for the card's figures")
+    add("--test-data", nargs="+", type=Path, help="folders that the card's figures are measured on, their test part by group (default: --data)")
     add("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write; its card goes beside it")
     add("--input", type=_size, metavar="WxH", help="of a detector: another input size than it was trained at, multiples of 32 px")
     add("--calibration", type=int, default=300, metavar="N", help="pictures to calibrate with (default: %(default)s)")

@@ -31,7 +31,9 @@ def verify(arguments: argparse.Namespace) -> dict[str, Any]:
     """Agreement, and both models' figures, over the chosen pictures. Raises DataError where the two models have other labels."""
     reference, quantised = KerasScorer(arguments.float), TFLiteScorer(arguments.int8)
     if reference.labels != quantised.labels:
-        raise DataError(f"{arguments.float} says {', '.join(reference.labels)}, {arguments.int8} says {', '.join(quantised.labels)}; not the same model")
+        raise DataError(
+            f"{arguments.float} says {', '.join(reference.labels)}, {arguments.int8} says {', '.join(quantised.labels)}; not the same model"
+        )
     samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
     present_labels(samples)
     readable, expected, _ = score_samples(reference, samples)
@@ -46,6 +48,7 @@ def verify(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main_detection(arguments: argparse.Namespace) -> int:
+    """Scenes with boxes; returns the exit code."""
     from convert.detectors import verify_detector
 
     report = verify_detector(arguments)
@@ -55,12 +58,15 @@ def main_detection(arguments: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(f"{report['n']} pictures: {report['agreement']:.2%} of the float model's boxes are the int8 file's, too")
-        print(f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, loss {loss:.4f} (bound {arguments.max_ap_loss})")
+        print(
+            f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, loss {loss:.4f} (bound {arguments.max_ap_loss})"
+        )
         print("ok" if report["ok"] else "FAILED: the int8 file finds less; calibrate with more pictures of the kind it will see")
     return 0 if report["ok"] else 1
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
     if arguments.int8.is_file() and load_card(arguments.int8).task == "detection":
         return main_detection(arguments)
     report = verify(arguments)
@@ -80,6 +86,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.verify", description=__doc__)
     add = parser.add_argument
     add("--float", type=Path, required=True, metavar="RUN/model.keras", help="the float model, in its run folder")
@@ -89,7 +96,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
     add("--source", nargs="+", metavar="NAME", help="these sources alone")
     add("--min-agreement", type=float, default=0.99, help="the bound: part of the pictures that must get the same label (default: %(default)s)")
-    add("--max-ap-loss", type=float, default=0.01, help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)")
+    add(
+        "--max-ap-loss",
+        type=float,
+        default=0.01,
+        help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
+    )
     add("--json", action="store_true", help="print one JSON object")
     return parser
 

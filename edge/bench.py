@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ class _Counted:
     def __init__(self, model: TFLiteModel) -> None:
         self.times: list[float] = []
         self._invoke = model.invoke
-        model.invoke = self  # type: ignore[method-assign, assignment]
+        model.invoke = self  # type: ignore[method-assign]
 
     def __call__(self) -> None:
         start = time.perf_counter()
@@ -34,8 +36,8 @@ class _Counted:
         self.times.append((time.perf_counter() - start) * 1e3)
 
 
-def run_bench(source: Source, pipeline: Pipeline, frames: int, started: float) -> dict[str, Any]:
-    """Process `frames` frames after a warm-up. started: `time.monotonic()` when the process began.
+def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]:
+    """Process `frames` frames after a warm-up.
 
     Returns milliseconds per stage (p50, p90, p99), frames a second without the source's own time, peak memory (MB), start-up (s) and, with
     a TFLite detector, the ratio of the whole loop to the sum of its `invoke()` calls over the same frames.
@@ -45,7 +47,7 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int, started: float) -
     counted = [_Counted(pipeline.classifier.model)]
     if isinstance(detector, SSDFaceDetector):
         counted.append(_Counted(detector.model))
-        detector.prepare = _timed(detector.prepare, resize_times)  # type: ignore[method-assign]
+        detector.prepare = _timed(detector.prepare, resize_times)  # type: ignore[method-assign, assignment]
     samples: dict[str, list[float]] = defaultdict(list)
     first_decision = None
     for index in range(frames + WARM_UP):
@@ -55,7 +57,7 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int, started: float) -
             break
         read = time.perf_counter()
         result = pipeline.process(frame)
-        first_decision = first_decision or time.monotonic() - started
+        first_decision = first_decision or process_age()
         if index == WARM_UP:
             for counter in counted:
                 counter.times.clear()
@@ -69,6 +71,12 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int, started: float) -
     samples["resize"] = resize_times
     invokes = sum(sum(counter.times) for counter in counted)
     return _report(samples, invokes if len(counted) == 2 else None, first_decision)
+
+
+def process_age() -> float:
+    """Seconds since this process began, interpreter start-up included (proc(5), field 22 of stat)."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(function: Callable[[Frame], Any], into: list[float]) -> Callable[[Frame], Any]:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import argparse
+import json
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-STARTED = time.monotonic()  # before the heavier imports: start-up is measured from here
-
-import argparse  # noqa: E402
-import json  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
-import threading  # noqa: E402
-from collections.abc import Sequence  # noqa: E402
-from dataclasses import replace  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from edge import __version__  # noqa: E402
-from edge.config import Config, Tables, as_tables, as_toml, example, load_config  # noqa: E402
-from edge.errors import MaskEdgeError, UsageError  # noqa: E402
-from edge.logs import set_up_logging  # noqa: E402
-from edge.sources.base import Source  # noqa: E402
+from edge import __version__
+from edge.config import Config, Tables, as_tables, as_toml, example, load_config
+from edge.errors import MaskEdgeError, UsageError
+from edge.logs import set_up_logging
+from edge.sources.base import Source
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,7 +82,7 @@ def bench_command(arguments: argparse.Namespace) -> int:
     uri = arguments.source or "demo"
     source = DemoSource() if uri == "demo" else open_source(uri, config.source.width, config.source.height, config.source.fps)
     try:
-        report = run_bench(source, pipeline, arguments.frames, STARTED)
+        report = run_bench(source, pipeline, arguments.frames)
     finally:
         source.close()
     print(json.dumps(report) if arguments.json else text_report(report))
@@ -154,7 +150,9 @@ def build_parser() -> argparse.ArgumentParser:
         return command
 
     run = add("run", run_command, "Watch a source and decide, until stopped.", events)
-    run.add_argument("--source", metavar="URI", help="demo, usb:0, /dev/video0, rtsp://..., a video, a picture, or a folder (default: the configured one)")
+    run.add_argument(
+        "--source", metavar="URI", help="demo, usb:0, /dev/video0, rtsp://..., a video, a picture, or a folder (default: the configured one)"
+    )
     run.add_argument("--snapshots", metavar="DIR", help="write an annotated picture of each new decision there")
     demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events)
     demo.add_argument("--seconds", type=float, default=18.0, help="of the scene (default: %(default)s)")

@@ -116,7 +116,7 @@ def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np
     axis = face.down / face.unit
     depth = ((xs - face.eyes[0]) * axis[0] + (ys - face.eyes[1]) * axis[1]) / face.unit
     sideways = ((xs - face.eyes[0]) * axis[1] - (ys - face.eyes[1]) * axis[0]) / face.unit - face.yaw
-    cloth = np.broadcast_to(np.float32(style.colour), pixels.shape).astype(np.float32)
+    cloth = np.full(pixels.shape, style.colour, np.float32)
     if style.pattern is not None:
         cloth = cv2.resize(style.pattern, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     relief = 1.06 - 0.16 * np.abs(sideways)  # rounder than flat: darker towards the cheeks
@@ -129,7 +129,7 @@ def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np
     light = np.clip(light / max(float(light[y, x]), 24.0), 0.35, 1.6)
     level = np.clip(float(light[y, x]) * (0.55 + float(pixels[y, x].mean()) / 230), 0.45, 1.15)  # dim room, dim mask
     shade = relief * level * (1 - style.shading + style.shading * light)
-    return np.clip(cloth * shade[..., None], 0, 255)
+    return np.asarray(np.clip(cloth * shade[..., None], 0, 255), np.float32)
 
 
 def _draw_straps(out: Pixels, face: _FaceFrame, outline: Points, style: MaskStyle, shift: int) -> None:

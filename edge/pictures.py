@@ -30,11 +30,7 @@ def import_cv2() -> ModuleType:
 
 def find_pictures(folder: Path) -> list[Path]:
     """All picture files below a folder, hidden ones left out, in a stable order."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."))
 
 
 def read_picture(path: Path | str) -> Pixels:
@@ -58,7 +54,7 @@ def read_picture(path: Path | str) -> Pixels:
         raise PictureError(f"{path}: OpenCV refuses it ({error.err}); save it as JPEG or PNG") from error
     if pixels is None:
         raise PictureError(f"{path}: not a picture that OpenCV can read; save it as JPEG or PNG")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def write_picture(path: Path | str, pixels: Pixels) -> None:

@@ -35,7 +35,7 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     shrinks = pixels.shape[0] > height and pixels.shape[1] > width
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)
 
 
 def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
@@ -47,7 +47,7 @@ def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
 def _int8_table(scale: float, zero_point: int) -> npt.NDArray[np.int8]:
     """int8 (256,): what each pixel value becomes. A table, because it serves any scale at the price of a look-up."""
     quantised = np.round(normalise(np.arange(256)) / scale) + zero_point
-    return np.clip(quantised, -128, 127).astype(np.int8)
+    return np.asarray(np.clip(quantised, -128, 127), np.int8)
 
 
 def quantise(pixels: Pixels, scale: float, zero_point: int) -> npt.NDArray[np.int8]:

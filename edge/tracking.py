@@ -62,12 +62,12 @@ class Tracker:
         for face in self._faces:
             face.visible = False
         for index, detection in enumerate(detections):
-            face = matched.get(index)
-            if face is None:
+            known = matched.get(index)
+            if known is None:
                 self._faces.append(self._start(detection, now))
                 continue
-            face.box, face.last_seen, face.visible = detection.box, now, True
-            face.hits += 1
+            known.box, known.last_seen, known.visible = detection.box, now, True
+            known.hits += 1
         self._confirm(now)
         self._end(now)
         return self.tracks(now)
@@ -102,7 +102,11 @@ class Tracker:
         return events
 
     def _match(self, detections: Sequence[Detection]) -> dict[int, _Face]:
-        pairs = [(_affinity(face.box, detection.box, self.settings.min_iou), index, face) for index, detection in enumerate(detections) for face in self._faces]
+        pairs = [
+            (_affinity(face.box, detection.box, self.settings.min_iou), index, face)
+            for index, detection in enumerate(detections)
+            for face in self._faces
+        ]
         matched: dict[int, _Face] = {}
         taken: set[int] = set()
         for affinity, index, face in sorted(pairs, key=lambda pair: -pair[0]):

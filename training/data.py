@@ -168,9 +168,7 @@ def present_labels(samples: Iterable[Sample]) -> tuple[Label, ...]:
     return labels
 
 
-def split_groups(
-    samples: Sequence[Sample], *, test: float, val: float, seed: int, sources: Sequence[str] | None = None
-) -> dict[str, str]:
+def split_groups(samples: Sequence[Sample], *, test: float, val: float, seed: int, sources: Sequence[str] | None = None) -> dict[str, str]:
     """Which part each group belongs to: `train`, `val` or `test`.
 
     test, val: parts of the groups, 0..0.5. sources: hold out from these alone, each by itself, so that each is represented.
@@ -195,7 +193,7 @@ def split_groups(
 def _draw_groups(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
     """Groups drawn at random, about `fraction` of them; the first draw that leaves every label on both sides, if there is one.
 
-    Not stratified: the greedy fit of StratifiedGroupKFold always takes the one group whose size fits, and a part of one person tells of that person alone.
+    Not stratified: StratifiedGroupKFold always takes the one group whose size fits, and a part of one contributor tells of that one alone.
     """
     groups = [sample.group for sample in samples]
     if fraction <= 0 or len(set(groups)) < 2:
@@ -226,7 +224,7 @@ def read_split(path: Path) -> dict[str, str]:
 
 
 def read_excluded(path: Path) -> set[str]:
-    """`label/name` of the pictures that a CSV with a column `file` lists, such as a reviewed `mistakes.csv` of training.evaluate. Raises DataError."""
+    """`label/name` of the pictures in a CSV's column `file`, such as a reviewed `mistakes.csv` of training.evaluate. Raises DataError."""
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             return {"/".join(Path(row["file"]).parts[-2:]) for row in csv.DictReader(lines)}

@@ -6,9 +6,11 @@ A `.tflite` file is run by the very code that runs on the Pi.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +107,18 @@ def score_samples(scorer: Scorer, samples: Sequence[Sample], batch: int = 64) ->
     return readable, np.concatenate(scores), unreadable
 
 
-def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> tuple[dict[str, Any], npt.NDArray[np.intp], Floats]:
-    """All figures, for all samples and per source, with the truth, int (N,), and the scores, float64 (N, K). Raises DataError."""
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """figures: ready for JSON. samples: those that could be read. truth: int (N,), indices into the scorer's labels. scores: float64 (N, K)."""
+
+    figures: dict[str, Any]
+    samples: list[Sample]
+    truth: npt.NDArray[np.intp]
+    scores: Floats
+
+
+def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
+    """All figures, for all samples and per source. Raises DataError."""
     unknown = {sample.label for sample in samples} - set(scorer.labels)
     if unknown:
         raise DataError(f"the data hold {', '.join(sorted(unknown))}, the model knows only {', '.join(scorer.labels)}; leave that class out")
@@ -120,14 +132,33 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> tuple[dict[str, Any],
         figures["per_source"] = {
             str(source): classification_metrics(truth[sources == source], scores[sources == source], scorer.labels) for source in np.unique(sources)
         }
-    return figures, truth, scores
+    return Evaluation(figures, readable, truth, scores)
+
+
+def write_report(result: Evaluation, labels: Sequence[Label], folder: Path) -> None:
+    """Plots, `report.txt`, `metrics.json`, and `mistakes.csv`: what the model calls by another name, the surest first."""
+    from training.plots import plot_evaluation
+
+    plot_evaluation(result.truth, result.scores, labels, folder)
+    (folder / "report.txt").write_text(text_report(result.figures) + "\n", encoding="utf-8")
+    (folder / "metrics.json").write_text(json.dumps(result.figures, indent=1) + "\n", encoding="utf-8")
+    predicted = result.scores.argmax(axis=1)
+    wrong = sorted(np.flatnonzero(predicted != result.truth), key=lambda i: -result.scores[i].max())
+    with (folder / "mistakes.csv").open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(("file", "label", "predicted", "score"))
+        for i in wrong:
+            sample = result.samples[i]
+            writer.writerow((sample.file, sample.label, labels[predicted[i]], f"{result.scores[i].max():.3f}"))
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
     return main_detection(arguments) if arguments.task == "detection" else main_classification(arguments)
 
 
 def main_detection(arguments: argparse.Namespace) -> int:
+    """Scenes with boxes; returns the exit code."""
     from training.evaluate_detector import detection_text, evaluate_detector
 
     figures = evaluate_detector(
@@ -141,15 +172,13 @@ def main_detection(arguments: argparse.Namespace) -> int:
 
 
 def main_classification(arguments: argparse.Namespace) -> int:
+    """Labelled faces; returns the exit code."""
     scorer = load_scorer(arguments.model, arguments.threads)
     samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
-    figures, truth, scores = evaluate(scorer, samples)
+    result = evaluate(scorer, samples)
+    figures = result.figures
     if arguments.report:
-        from training.plots import plot_evaluation
-
-        plot_evaluation(truth, scores, scorer.labels, arguments.report)
-        (arguments.report / "report.txt").write_text(text_report(figures) + "\n", encoding="utf-8")
-        (arguments.report / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_report(result, scorer.labels, arguments.report)
     if arguments.json:
         print(json.dumps(figures))
         return 0
@@ -161,15 +190,22 @@ def main_classification(arguments: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--model", type=Path, required=True, help="a .tflite file with its card, or RUN/model.keras")
     add("--task", choices=("classification", "detection"), default="classification", help="what the model does (default: %(default)s)")
-    add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; for detection COCO or, without annotations.json, backgrounds")
+    add(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; for detection COCO or, without annotations.json, backgrounds",
+    )
     add("--split", type=Path, help="split.csv of a training run: evaluate one of its parts")
     add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
     add("--source", nargs="+", metavar="NAME", help="these sources alone")
-    add("--report", type=Path, metavar="DIR", help="write plots, report.txt and metrics.json there")
+    add("--report", type=Path, metavar="DIR", help="write plots, report.txt, metrics.json and mistakes.csv there")
     add("--threads", type=int, default=0, help="of a .tflite model; 0: one per core, at most 4 (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object")
     return parser

@@ -26,6 +26,7 @@ def classification_metrics(truth: Truth, scores: Scores, labels: Sequence[Label]
     shares = scores[:, present] / np.maximum(scores[:, present].sum(axis=1, keepdims=True), 1e-9)
     predicted = present[shares.argmax(axis=1)]
     precision, recall, f1, support = metrics.precision_recall_fscore_support(truth, predicted, labels=present, zero_division=0)
+    confusion = metrics.confusion_matrix(truth, predicted, labels=range(len(labels)))[np.ix_(present, present)]
     per_class = {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
         for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
@@ -35,7 +36,7 @@ def classification_metrics(truth: Truth, scores: Scores, labels: Sequence[Label]
         "macro_f1": float(np.mean(f1)),
         "accuracy": float(np.mean(predicted == truth)),
         "per_class": per_class,
-        "confusion": {"labels": names, "rows_true_columns_predicted": metrics.confusion_matrix(truth, predicted, labels=present).tolist()},
+        "confusion": {"labels": names, "rows_true_columns_predicted": confusion.tolist()},
         "auc": _auc(truth, shares, present),
         "ece": expected_calibration_error(truth == predicted, shares.max(axis=1)),
         "n": len(truth),
@@ -82,7 +83,9 @@ def text_report(figures: dict[str, Any]) -> str:
         lines.append(f"{key:18} {'n/a' if figures[key] is None else format(figures[key], '.4f')}")
     if figures["with_without"]:
         pair = figures["with_without"]
-        lines.append(f"{'with / without':18} {pair['balanced_accuracy']:.4f} balanced accuracy ({pair['strict']:.4f} where incorrect_mask counts as wrong)")
+        lines.append(
+            f"{'with / without':18} {pair['balanced_accuracy']:.4f} balanced accuracy ({pair['strict']:.4f} where incorrect_mask counts as wrong)"
+        )
     lines.append("")
     names = figures["confusion"]["labels"]
     lines.append("true \\ predicted   " + "".join(f"{name:>16}" for name in names))

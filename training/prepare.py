@@ -101,6 +101,7 @@ def prepare(samples: Sequence[Sample], out: Path, finder: LandmarkFinder | None,
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", nargs="+", type=Path, required=True, help="folders: COCO scenes, a manifest.csv, or one sub-folder per label")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must not exist yet")
@@ -111,6 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
     if arguments.out.exists():
         raise DataError(f"{arguments.out}: exists already; remove it or choose another --out")
     samples = [sample for folder in arguments.data for sample in read_samples(folder) if sample.source not in arguments.exclude_source]

@@ -13,7 +13,6 @@ import math
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
 from training.batches import EvaluationBatches, TrainingBatches
-from training.classifier import base_of, build_classifier
+from training.classifier import base_of, build_classifier, freeze_early_blocks
 from training.cli import run
 from training.data import (
     Sample,
@@ -67,9 +66,7 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
     labels = present_labels(samples)
-    groups = split_groups(
-        samples, test=arguments.test_fraction, val=arguments.val_fraction, seed=arguments.seed, sources=arguments.holdout_source
-    )
+    groups = split_groups(samples, test=arguments.test_fraction, val=arguments.val_fraction, seed=arguments.seed, sources=arguments.holdout_source)
     part_of = np.array([groups[sample.group] for sample in samples])
     repeated = near_duplicates(hashes, hashes[part_of != "train"]) & (part_of == "train")
     parts = {
@@ -104,11 +101,11 @@ def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
 
 
 def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, batches: TrainingBatches) -> dict[str, list[float]]:
-    """Phase two. Writes a backup each epoch, keeps the weights of the best validation macro F1, stops when it no longer rises.
+    """Phase two. Writes a backup each epoch, keeps the weights of the lowest validation loss, stops when it no longer falls.
 
-    Not of the lowest validation loss: that one soon rises over a few wrong labels while the decisions still get better.
+    The weights are averaged over steps (EMA): with few held-out groups one epoch's own weights are judged by luck.
     """
-    base_of(model).trainable = True
+    freeze_early_blocks(base_of(model), 0 if arguments.weights == "none" else arguments.frozen_blocks)
     out: Path = arguments.out
     steps = len(batches)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -119,12 +116,12 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
         warmup_steps=min(steps, 200),
     )
     model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=0.02, clipnorm=1.0),
+        keras.optimizers.AdamW(schedule, weight_decay=0.02, clipnorm=1.0, use_ema=True, ema_momentum=0.996),
         keras.losses.CategoricalCrossentropy(label_smoothing=arguments.label_smoothing),
         metrics=["accuracy", keras.metrics.F1Score(average="macro", name="macro_f1")],
     )
     history_path = out / "history.csv"
-    best = max(read_history(history_path).get("val_macro_f1", [-math.inf]))
+    best = min(read_history(history_path).get("val_loss", [math.inf])) if (out / "best.weights.h5").is_file() else math.inf
     model.fit(
         batches,
         epochs=arguments.epochs,
@@ -132,15 +129,15 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
         callbacks=[
             keras.callbacks.BackupAndRestore(str(out / BACKUP), delete_checkpoint=False),
             keras.callbacks.CSVLogger(str(history_path), append=True),
+            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # the backup above holds the raw weights, what follows sees the averaged ones
             keras.callbacks.ModelCheckpoint(
                 str(out / "best.weights.h5"),
-                monitor="val_macro_f1",
-                mode="max",
+                monitor="val_loss",
                 save_best_only=True,
                 save_weights_only=True,
                 initial_value_threshold=best,
             ),
-            keras.callbacks.EarlyStopping(monitor="val_macro_f1", mode="max", patience=arguments.patience, verbose=1),
+            keras.callbacks.EarlyStopping(monitor="val_loss", patience=arguments.patience, verbose=1),
             keras.callbacks.TerminateOnNaN(),
         ],
         verbose=1 if sys.stderr.isatty() else 2,
@@ -216,6 +213,7 @@ def prepare_folder(out: Path, resume: bool) -> int:
 
 
 def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
     epoch = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     parts = load_parts(arguments)
@@ -264,6 +262,7 @@ def _fraction(text: str) -> float:
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes")
@@ -274,7 +273,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--start-from", type=Path, metavar="MODEL.keras", help="go on from an earlier classifier, of any --size, instead of fitting a new head")
     add("--epochs", type=int, default=12, help="at most so many (default: %(default)s)")
     add("--head-epochs", type=int, default=15, help="of the head alone, on cached features (default: %(default)s)")
-    add("--patience", type=int, default=5, help="stop after so many epochs without a better validation macro F1 (default: %(default)s)")
+    add(
+        "--frozen-blocks",
+        type=int,
+        default=3,
+        choices=range(1, 17),
+        metavar="1..16",
+        help="first blocks that keep their weights (default: %(default)s)",
+    )
+    add("--patience", type=int, default=5, help="stop after so many epochs without a lower validation loss (default: %(default)s)")
     add("--batch", type=int, default=64, help="(default: %(default)s)")
     add("--learning-rate", type=float, default=3e-4, help="of the fine-tuning, at its highest (default: %(default)s)")
     add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
@@ -282,7 +289,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--test-fraction", type=_fraction, default=0.2, help="held out for the figures, by group (default: %(default)s)")
     add("--holdout-source", nargs="+", metavar="NAME", help="hold out from these sources alone (default: from all)")
     add("--source-limit", nargs="+", type=_limit, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
-    add("--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report")
+    add(
+        "--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report"
+    )
     add("--seed", type=int, default=0, help="of the split, the order and the augmentation (default: %(default)s)")
     add("--resume", action="store_true", help="go on with an interrupted training in --out")
     return parser

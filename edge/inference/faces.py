@@ -85,12 +85,15 @@ class _RawReader:
         self._levels = []
         for level in card.levels:
             grid, count = (-(-height // level.stride), -(-width // level.stride)), len(level.sizes)
-            indices = [
-                next((i for i, (_, shape) in enumerate(shapes) if shape == (1, *grid, channels)), None) for channels in (count, 4 * count)
-            ]
-            if None in indices:
-                raise ModelError(f"{model}: no outputs of shape (1, {grid[0]}, {grid[1]}, {count}) and (..., {4 * count}), as its card's stride {level.stride} needs")
-            self._levels.append((indices[0], indices[1], level_anchors(width, height, level.stride, level.sizes)))
+            positions = {shape: i for i, (_, shape) in enumerate(shapes)}
+            wanted = (1, *grid, count), (1, *grid, 4 * count)
+            missing = [shape for shape in wanted if shape not in positions]
+            if missing:
+                raise ModelError(
+                    f"{model}: has no output of shape {missing[0]}, as stride {level.stride} on its card needs; take the card made with it"
+                )
+            anchors = level_anchors(width, height, level.stride, level.sizes)
+            self._levels.append((positions[wanted[0]], positions[wanted[1]], anchors))
 
     def boxes(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
         """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
@@ -122,7 +125,8 @@ def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, 
     known = {name for name, _ in shapes}
     missing = [key for key in ("boxes", "classes", "scores") if found.get(key) not in known]
     if missing:
-        raise ModelError(f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {', '.join(sorted(known))})")
+        names = ", ".join(sorted(known))
+        raise ModelError(f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {names})")
     return found
 
 
@@ -154,7 +158,7 @@ class CascadeFaceDetector:
         corners = np.asarray(found, np.float32)
         corners[:, 2:] += corners[:, :2]
         corners *= np.array([frame.width / small.shape[1], frame.height / small.shape[0]] * 2, np.float32)
-        scores = 1 / (1 + np.exp(-np.ravel(weights).astype(np.float32) / 2))
+        scores = np.asarray(1 / (1 + np.exp(-np.ravel(weights) / 2)), np.float32)
         return _detections(corners, scores, frame.width, frame.height)
 
 

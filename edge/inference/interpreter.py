@@ -101,7 +101,9 @@ class TFLiteModel:
     def _check(self) -> None:
         card = self.card
         if self._input["dtype"] is not np.int8:
-            raise ModelError(f"{card.path}: a {np.dtype(self._input['dtype']).name} model, int8 is needed; make one with `python -m convert.quantize`")
+            raise ModelError(
+                f"{card.path}: a {np.dtype(self._input['dtype']).name} model, int8 is needed; make one with `python -m convert.quantize`"
+            )
         shape, expected = tuple(int(n) for n in self._input["shape"]), (1, card.height, card.width, 3)
         if shape != expected:
             raise ModelError(f"{card.path}: its input is {shape}, the card says {expected}; take the card that was made with it")

@@ -60,7 +60,9 @@ class LogSink:
         rate = (self._frames - 1) / seconds if seconds > 0 else 0.0
         total = self._drops()
         slow = float(np.percentile(self._times, 90))
-        log.info("summary: %d frames, %.1f fps, p90 %.0f ms, %d faces, %d dropped", self._frames, rate, slow, self._faces, total - self._dropped_before)
+        log.info(
+            "summary: %d frames, %.1f fps, p90 %.0f ms, %d faces, %d dropped", self._frames, rate, slow, self._faces, total - self._dropped_before
+        )
         self._dropped_before = total
 
     def _reset(self) -> None:

@@ -67,7 +67,7 @@ class JsonLinesSink:
                 return
             self._broken_line, cause = True, "only a part could be written"
         except OSError as error:
-            cause = error.strerror
+            cause = error.strerror or str(error)
         self.lost += 1
         if self.lost & (self.lost - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: the log must not fill what the disk has left
             log.error("%s: %s; %d lines lost so far, the loop goes on", self._path, cause, self.lost)

@@ -96,7 +96,7 @@ class DemoSource(ContextMixin):
             x = STAND_X + {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0) * (WIDTH - STAND_X)
             self._paste(scene, self._people[action], round(x + 6 * np.sin(2.1 * at)), round(4 * np.sin(3.3 * at)))
         noise = np.random.default_rng(index).integers(-3, 4, (HEIGHT // 4, WIDTH // 4, 1), np.int16).repeat(4, 0).repeat(4, 1)
-        return np.clip(scene.astype(np.int16) + noise, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(scene.astype(np.int16) + noise, 0, 255), np.uint8)
 
     def _paste(self, scene: Pixels, person: Pixels, x: int, y: int) -> None:
         height, width = person.shape[:2]

@@ -62,6 +62,7 @@ class LiveFeed(ContextMixin):
         if not self._thread.is_alive() and self._source is not None:
             self._source.close()
             self._source = None
+        self._slot = None
 
     def _capture(self) -> None:
         while not self._stop.is_set():

@@ -1,0 +1,53 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.inference.card import sha256_of
+from edge.types import BoundingBox, Classification, Detection, Frame, Label
+
+DATA = Path(__file__).parent / "data"
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The workbench's pictures; without them the test is skipped, and says so."""
+    if not (SHARED / "data" / "faces" / "manifest.csv").is_file():
+        pytest.skip("../shared/data is not here: this test was NOT run")
+    return SHARED
+
+
+@pytest.fixture
+def model_copy(tmp_path):
+    """A function that copies a tiny model with its card, changed as asked: model_copy("blobs", {"task": "x"})."""
+
+    def copy(name: str, changes: dict | None = None, content: bytes | None = None, card: bool = True) -> Path:
+        path = tmp_path / f"{name}.tflite"
+        shutil.copy(DATA / path.name, path)
+        if content is not None:
+            path.write_bytes(content)
+        if card:
+            known = DATA / f"{name}.json"
+            data = json.loads((known if known.is_file() else DATA / "brightness.json").read_text())
+            data |= {"sha256": sha256_of(path)} | (changes or {})
+            path.with_suffix(".json").write_text(json.dumps(data))
+        return path
+
+    return copy
+
+
+def make_frame(value: int = 128, width: int = 64, height: int = 48, index: int = 0, at: float = 0.0) -> Frame:
+    return Frame(np.full((height, width, 3), value, np.uint8), index, at, "test")
+
+
+def make_detection(x: float = 10, y: float = 10, size: float = 40, score: float = 0.9) -> Detection:
+    return Detection(BoundingBox(x, y, x + size, y + size), score)
+
+
+def make_verdict(label: Label, score: float = 0.9) -> Classification:
+    rest = (1 - score) / 2
+    scores = {other: score if other is label else rest for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)}
+    return Classification(label, score, scores)

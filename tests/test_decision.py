@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from edge.decision import Policy, PolicySettings
+from edge.health import PictureHealth
+from edge.types import BoundingBox, Frame, Label, State, Track, TrackStatus
+
+W, B, L, U = Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK, Label.UNKNOWN  # mask, bare, low, unknown
+
+
+def tracks(*labels: Label, size: float = 60, status: TrackStatus = TrackStatus.CONFIRMED) -> list[Track]:
+    return [Track(i, BoundingBox(0, 0, size, size), label, 0.9, 1.0, status) for i, label in enumerate(labels)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "state"),
+    [
+        ((), State.IDLE),
+        ((W,), State.PASS),
+        ((W, W, W), State.PASS),
+        ((B,), State.DENY),
+        ((L,), State.DENY),
+        ((W, B), State.DENY),
+        ((W, U), State.UNCERTAIN),
+        ((U,), State.UNCERTAIN),
+        ((U, B), State.DENY),
+    ],
+)
+def test_one_bare_face_denies_and_one_unknown_face_withholds(labels, state):
+    decision = Policy().decide(tracks(*labels), 0.0)
+    assert decision.state is state
+    assert sum(decision.counts.values()) == len(labels)
+
+
+def test_small_and_tentative_and_lost_faces_do_not_take_part():
+    policy = Policy(PolicySettings(min_face_px=50))
+    assert policy.decide(tracks(U, size=40), 0.0).state is State.IDLE
+    for status in (TrackStatus.TENTATIVE, TrackStatus.LOST):
+        assert Policy().decide(tracks(B, status=status), 0.0).state is State.IDLE
+
+
+def test_a_state_holds_for_its_minimum_time():
+    policy = Policy(PolicySettings(min_on_s=1.0))
+    assert policy.decide(tracks(B), 0.0).state is State.DENY
+    assert policy.decide(tracks(W), 0.5).state is State.DENY
+    decision = policy.decide(tracks(W), 1.1)
+    assert (decision.state, decision.since) == (State.PASS, 1.1)
+
+
+def test_fail_safe_is_immediate_even_within_the_minimum_time():
+    policy = Policy(PolicySettings(min_on_s=10))
+    assert policy.decide(tracks(W), 0.0).state is State.PASS
+    decision = policy.fail("camera lost", 0.1)
+    assert (decision.state, decision.reason) == (State.UNCERTAIN, "camera lost")
+
+
+def test_since_is_when_the_state_began():
+    policy = Policy()
+    policy.decide(tracks(W), 1.0)
+    assert policy.decide(tracks(W), 5.0).since == 1.0
+
+
+# --- picture health
+
+
+def noisy(value: int, at: float, spread: int = 20) -> Frame:
+    pixels = np.random.default_rng(int(at * 100)).integers(max(0, value - spread), min(255, value + spread) + 1, (120, 160, 3), np.uint8)
+    return Frame(pixels, 0, at, "test")
+
+
+def test_a_living_picture_is_healthy_even_in_the_dark():
+    health = PictureHealth()
+    assert all(health.problem(noisy(value, at)) is None for at, value in enumerate((120, 60, 25, 230)))
+
+
+@pytest.mark.parametrize(("value", "words"), [(0, "black"), (3, "black"), (128, "covered"), (255, "covered")])
+def test_black_and_flat_pictures_are_not(value, words):
+    problem = PictureHealth().problem(Frame(np.full((120, 160, 3), value, np.uint8), 0, 0.0, "test"))
+    assert problem is not None
+    assert words in problem
+
+
+def test_a_frozen_picture_is_found_after_its_time_and_forgiven_when_it_moves():
+    health = PictureHealth(frozen_after_s=2.0)
+    pixels = noisy(120, 1).pixels
+    problems = [health.problem(Frame(pixels, 0, at, "test")) for at in (0.0, 1.0, 2.5)]
+    assert problems[:2] == [None, None]
+    assert "frozen" in str(problems[2])
+    assert health.problem(noisy(120, 3.0)) is None

@@ -1,0 +1,173 @@
+"""The whole path with tiny models: `blobs` finds bright cells, `brightness` calls white masked and grey worn wrongly."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from edge.decision import Policy
+from edge.errors import SinkError, SourceError
+from edge.health import PictureHealth
+from edge.inference.faces import SSDFaceDetector
+from edge.inference.masks import MaskClassifier
+from edge.loop import Loop
+from edge.pipeline import Pipeline
+from edge.tracking import Tracker
+from edge.types import EventKind, Frame, Label, State
+
+from .conftest import DATA
+
+CLASSIFIED = {255: Label.WITH_MASK, 170: Label.INCORRECT_MASK}
+
+
+def scene(index: int, value: int | None = 255, seconds_a_frame: float = 0.1) -> Frame:
+    """A dark wall with one bright cell of 160x160 px, or none."""
+    pixels = np.random.default_rng(index).integers(0, 30, (480, 640, 3), np.uint8)
+    if value is not None:
+        pixels[160:320, 160:320] = value
+    return Frame(pixels, index, index * seconds_a_frame, "test")
+
+
+def build(live: bool = False) -> Pipeline:
+    detector, classifier = SSDFaceDetector(DATA / "blobs.tflite", 1), MaskClassifier(DATA / "brightness.tflite", 1)
+    return Pipeline(detector, classifier, Tracker(), Policy(), health=PictureHealth() if live else None)
+
+
+def test_from_frames_to_decisions_and_events():
+    pipeline = build()
+    values = [None] * 3 + [255] * 15 + [None] * 25
+    results = [pipeline.process(scene(index, value)) for index, value in enumerate(values)]
+    states = [result.decision.state for result in results]
+    assert list(dict.fromkeys(states)) == [State.IDLE, State.PASS]
+    assert states[-1] is State.IDLE
+    events = [(event.kind, event.after) for result in results for event in result.events]
+    assert events[0][0] is EventKind.NEW
+    assert events[-1] == (EventKind.ENDED, None)
+    assert results[10].tracks[0].label is Label.WITH_MASK
+    assert set(results[10].timings_ms) == {"detect", "track", "crop", "classify", "decide"}
+
+
+def test_the_same_frames_give_the_same_results():
+    first, second = ([(r.decision, r.tracks, r.events) for r in (p.process(scene(i)) for i in range(12))] for p in (build(), build()))
+    assert first == second
+
+
+def test_a_black_picture_is_uncertain_never_pass():
+    pipeline = build(live=True)
+    for index in range(10):
+        result = pipeline.process(scene(index))
+    assert result.decision.state is State.PASS
+    black = Frame(np.zeros((480, 640, 3), np.uint8), 10, 1.0, "test")
+    decision = pipeline.process(black).decision
+    assert decision.state is State.UNCERTAIN
+    assert "black" in decision.reason
+
+
+def test_the_budget_limits_classifications_in_a_crowd():
+    pipeline = build()
+    pipeline.budget = 2
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    pixels[0:160, 0:160] = pixels[320:480, 320:480] = pixels[0:160, 480:640] = pixels[320:480, 0:160] = 255
+    calls = []
+    classify = pipeline.classifier.classify
+    pipeline.classifier.classify = lambda crops: calls.append(len(crops)) or classify(crops)
+    for index in range(8):
+        result = pipeline.process(Frame(pixels, index, index * 0.1, "test"))
+    assert max(calls) == 2
+    assert [track.label for track in result.tracks] == [Label.WITH_MASK] * 4
+
+
+# --- the loop
+
+
+class ListSource:
+    """Gives a list of frames; an exception in the list is raised, None is a time-out."""
+
+    name = "list"
+
+    def __init__(self, items, live=False):
+        self.items, self.live, self.problem, self.closed = list(items), live, None, 0
+
+    @property
+    def finished(self):
+        return not self.items
+
+    def read(self, timeout):
+        item = self.items.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self):
+        self.closed += 1
+
+
+class ListSink:
+    def __init__(self, name="list", fail_at=None):
+        self.name, self.fail_at, self.results, self.closed = name, fail_at, [], 0
+
+    def handle(self, result):
+        self.results.append(result)
+        if len(self.results) == self.fail_at:
+            raise SinkError("out of paper")
+
+    def close(self):
+        self.closed += 1
+
+
+def test_the_loop_hands_every_frame_to_every_sink_and_closes_all():
+    source, sinks = ListSource(scene(i) for i in range(5)), [ListSink("a"), ListSink("b")]
+    loop = Loop(source, build(), sinks)
+    loop.run()
+    assert loop.frames == 5
+    assert [[result.frame.index for result in sink.results] for sink in sinks] == [[0, 1, 2, 3, 4]] * 2
+    assert (source.closed, sinks[0].closed, sinks[1].closed) == (1, 1, 1)
+
+
+def test_a_sink_that_fails_is_left_out_and_the_others_go_on(caplog):
+    broken, fine = ListSink("broken", fail_at=2), ListSink("fine")
+    Loop(ListSource(scene(i) for i in range(6)), build(), [broken, fine]).run()
+    assert (len(broken.results), broken.closed, len(fine.results)) == (2, 1, 6)
+    assert "broken is switched off: out of paper" in caplog.text
+
+
+def test_a_file_that_breaks_off_is_an_error_after_all_is_closed():
+    sink = ListSink()
+    with pytest.raises(SourceError, match="frame 2 of 9"):
+        Loop(ListSource([scene(0), scene(1), SourceError("breaks off after frame 2 of 9")]), build(), [sink]).run()
+    assert (len(sink.results), sink.closed) == (2, 1)
+
+
+def test_a_silent_camera_becomes_uncertain_after_its_time():
+    now = iter(np.arange(0, 100, 0.5).tolist())
+    sink = ListSink()
+    Loop(ListSource([scene(0)] + [None] * 8 + [scene(1)], live=True), build(), [sink], stale_after_s=2.0, clock=lambda: next(now)).run()
+    states = [(result.frame is None, result.decision.state) for result in sink.results]
+    assert states[0][0] is False
+    assert states[1] == (True, State.UNCERTAIN)
+    assert 4 <= sum(silent for silent, _ in states) <= 6
+    assert "no picture" in sink.results[1].decision.reason
+
+
+def test_a_camera_that_says_what_is_wrong_is_uncertain_at_once():
+    source, sink = ListSource([scene(0), None, scene(1)], live=True), ListSink()
+    source.problem = "usb:0: gone"
+    Loop(source, build(), [sink], stale_after_s=1000).run()
+    assert [result.decision.reason for result in sink.results][1] == "usb:0: gone"
+
+
+def test_stop_ends_an_endless_source():
+    class Endless(ListSource):
+        def read(self, timeout):
+            time.sleep(0.01)
+            return scene(0)
+
+    source, stop = Endless([1], live=True), threading.Event()
+    worker = threading.Thread(target=Loop(source, build(), [ListSink()], stop=stop).run)
+    worker.start()
+    time.sleep(0.3)
+    stop.set()
+    worker.join(5)
+    assert not worker.is_alive()
+    assert source.closed == 1

@@ -1,0 +1,287 @@
+"""The contract that every source must pass, and what is particular to each."""
+
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.errors import MissingLibraryError, SourceError
+from edge.pictures import write_picture
+from edge.sources import open_source, without_password
+from edge.sources.demo import SCENE, DemoSource, act
+from edge.sources.images import PictureSource
+from edge.sources.live import LiveFeed
+from edge.sources.opencv import VideoFileSource, _explain_device
+from edge.types import Frame
+
+from .conftest import make_frame
+
+
+def write_video(path: Path, frames: int = 12, rate: int = 10) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, (64, 48))
+    assert writer.isOpened()
+    for i in range(frames):
+        writer.write(np.full((48, 64, 3), (i * 10, 0, 255 - i * 10), np.uint8))  # BGR: reddish
+    writer.release()
+    return path
+
+
+def write_pictures(folder: Path, count: int = 3) -> Path:
+    for i in range(count):
+        write_picture(folder / f"{i}.png", np.full((20, 30, 3), (200, i, 0), np.uint8))
+    return folder
+
+
+class FakeCamera:
+    """A live source that gives frames, and can be lost."""
+
+    name, live = "fake", True
+
+    def __init__(self, frames: int = 10**9, pause: float = 0.005) -> None:
+        self.frames, self.pause, self.index, self.closed = frames, pause, 0, False
+
+    @property
+    def finished(self) -> bool:
+        return False
+
+    def read(self, timeout: float) -> Frame | None:
+        time.sleep(self.pause)
+        if self.index >= self.frames:
+            raise SourceError("fake: unplugged")
+        self.index += 1
+        return make_frame(index=self.index, at=time.monotonic())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(params=["demo", "demo live", "picture", "folder", "video", "feed"])
+def source(request, tmp_path):
+    makers = {
+        "demo": lambda: DemoSource(0.5),
+        "demo live": lambda: DemoSource(0.3, realtime=True),
+        "picture": lambda: open_source(str(next(write_pictures(tmp_path, 1).iterdir()))),
+        "folder": lambda: open_source(str(write_pictures(tmp_path))),
+        "video": lambda: open_source(str(write_video(tmp_path / "a.avi"))),
+        "feed": lambda: LiveFeed(lambda: DemoSource(0.3, realtime=True)),
+    }
+    made = makers[request.param]()
+    yield made
+    made.close()
+
+
+def test_contract(source):
+    """Frames are RGB uint8, count up, carry rising times and the source's name; after the last one `finished` is true and read gives None."""
+    frames = []
+    deadline = time.monotonic() + 10
+    while not source.finished and time.monotonic() < deadline:
+        frame = source.read(0.2)
+        if frame is not None:
+            frames.append(frame)
+    assert frames, "no frame at all"
+    assert source.finished
+    assert source.read(0.01) is None
+    for frame in frames:
+        assert frame.pixels.dtype == np.uint8
+        assert frame.pixels.ndim == 3
+        assert frame.pixels.shape[2] == 3
+        assert frame.source == source.name
+    assert [f.index for f in frames] == sorted({f.index for f in frames})
+    assert [f.captured_at for f in frames] == sorted(f.captured_at for f in frames)
+    if not source.live:
+        assert frames[0].captured_at == 0.0
+        assert [f.index for f in frames] == list(range(len(frames)))
+
+
+def test_close_is_idempotent_and_ends_the_source(source):
+    source.close()
+    source.close()
+    assert source.finished
+
+
+def test_colours_are_rgb(tmp_path):
+    for path in (write_pictures(tmp_path / "p", 1), write_video(tmp_path / "a.avi")):
+        with open_source(str(path)) as source:
+            red, _, blue = source.read(1).pixels.reshape(-1, 3).mean(axis=0)
+        assert red > 150
+        assert blue < 60
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
+def test_a_source_that_does_not_exist_names_the_forms(uri):
+    with pytest.raises(SourceError, match=r"no such source; use demo, usb:0"):
+        open_source(uri)
+
+
+def test_an_absent_camera_names_the_devices_that_are_there():
+    with pytest.raises(SourceError, match=r"no device /dev/video98"):
+        open_source("usb:98")
+
+
+def test_a_forbidden_camera_names_the_group(tmp_path, monkeypatch):
+    (tmp_path / "video0").write_text("")
+    monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+    with pytest.raises(SourceError, match="usermod -aG video"):
+        _explain_device(0, tmp_path)
+
+
+def test_a_busy_camera_is_told_apart(tmp_path, monkeypatch):
+    (tmp_path / "video0").write_text("")
+    monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(16, "Device or resource busy")))
+    with pytest.raises(SourceError, match="another program"):
+        _explain_device(0, tmp_path)
+
+
+def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
+    with pytest.raises(SourceError, match="cannot be opened") as caught:
+        open_source("rtsp://user:secret@127.0.0.1:9/door")
+    assert "secret" not in str(caught.value)
+
+
+def test_passwords_are_hidden():
+    assert without_password("rtsp://me:pw@cam/1") == "rtsp://***@cam/1"
+    assert without_password("rtsp://cam/1") == "rtsp://cam/1"
+
+
+# --- pictures
+
+
+def test_a_folder_without_pictures(tmp_path):
+    with pytest.raises(SourceError, match="holds no pictures"):
+        open_source(str(tmp_path))
+
+
+def test_bad_pictures_are_skipped_and_counted(tmp_path, caplog):
+    write_pictures(tmp_path)
+    (tmp_path / "1.png").write_bytes(b"")
+    with PictureSource(tmp_path) as source:
+        frames = [source.read(0), source.read(0)]
+        assert [Path(frame.file).name for frame in frames] == ["0.png", "2.png"]
+        assert source.finished
+        assert source.skipped == 1
+    assert "1.png" in caplog.text
+
+
+def test_nothing_but_bad_pictures_is_an_error(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    with PictureSource(tmp_path) as source, pytest.raises(SourceError, match="none of its 1 pictures"):
+        source.read(0)
+
+
+# --- video files
+
+
+def test_every_frame_of_a_video_comes_once_at_its_time(tmp_path):
+    with VideoFileSource(write_video(tmp_path / "a.avi", frames=7, rate=10)) as source:
+        frames = [source.read(0) for _ in range(7)]
+        assert source.read(0) is None
+        assert source.finished
+    assert [round(frame.captured_at, 2) for frame in frames] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+
+def test_a_video_that_breaks_off_says_where(tmp_path):
+    path = write_video(tmp_path / "a.avi", frames=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    frames = 0
+    with pytest.raises(SourceError, match=r"a\.avi: (the video breaks off after frame \d+ of \d+|not a video)"), VideoFileSource(path) as source:
+        while not source.finished:
+            frames += source.read(0) is not None
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "empty"), (b"no video" * 100, "not a video")])
+def test_what_is_no_video_is_an_error(tmp_path, content, words):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=words):
+        open_source(str(path))
+
+
+# --- the live feed
+
+
+def test_the_newest_frame_wins_and_the_others_are_counted():
+    with LiveFeed(FakeCamera) as feed:
+        first = feed.read(2)
+        time.sleep(0.2)
+        second = feed.read(2)
+        assert second.index > first.index + 3
+        assert feed.dropped >= 3
+        assert time.monotonic() - second.captured_at < 0.1
+
+
+def test_a_wrong_address_is_an_error_at_once():
+    def broken():
+        raise SourceError("no such camera")
+
+    with pytest.raises(SourceError, match="no such camera"):
+        LiveFeed(broken)
+
+
+def test_a_lost_camera_is_opened_again_and_says_so_meanwhile():
+    cameras = []
+    allowed = threading.Event()
+
+    def open_camera():
+        if cameras and not allowed.is_set():
+            raise SourceError("fake: still gone")
+        cameras.append(FakeCamera(frames=3 if not cameras else 10**9))
+        return cameras[-1]
+
+    with LiveFeed(open_camera, back_off=(0.02, 0.04)) as feed:
+        deadline = time.monotonic() + 5
+        while feed.problem is None and time.monotonic() < deadline:
+            feed.read(0.05)
+        assert "unplugged" in feed.problem or "still gone" in feed.problem
+        assert not feed.finished
+        assert cameras[0].closed
+        allowed.set()
+        frame = None
+        while frame is None and time.monotonic() < deadline:
+            frame = feed.read(0.05)
+        assert frame is not None
+        assert (feed.problem, feed.lost, len(cameras)) == (None, 1, 2)
+
+
+def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off():
+    cameras = iter([FakeCamera(frames=1)])
+    feed = LiveFeed(lambda: next(cameras, None) or (_ for _ in ()).throw(SourceError("gone")), back_off=(60.0,))
+    while feed.problem is None:
+        feed.read(0.05)
+    start = time.monotonic()
+    feed.close()
+    assert time.monotonic() - start < 2
+
+
+# --- the demo
+
+
+def test_the_scene_is_reproducible_to_the_byte():
+    with DemoSource(3) as first, DemoSource(3) as second:
+        for _ in range(30):
+            assert np.array_equal(first.read(0).pixels, second.read(0).pixels)
+
+
+def test_the_scene_plays_every_act_and_begins_again():
+    end = SCENE[-1][0]
+    seen = [act(at / 10)[0] for at in range(round(end * 10))]
+    assert list(dict.fromkeys(seen)) == ["nobody", "walks in", "bare", "masked", "nose bare", "walks out"]
+    assert act(end + 0.5) == act(0.5)
+
+
+def test_without_its_portrait_the_demo_names_the_package(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingLibraryError, match="pip install scikit-image"):
+        DemoSource()
+
+
+@pytest.mark.skipif(not Path("/dev/video0").exists(), reason="no camera here")
+def test_a_real_camera_gives_frames():
+    with open_source("usb:0") as source:
+        assert source.read(10) is not None
