@@ -23,7 +23,7 @@ COLOURS = {"with_mask": (40, 60, 220), "without_mask": (220, 60, 40), "incorrect
 
 def run(module: str, *words: object) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", module, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=900)
 
 
 @pytest.fixture(scope="module")
