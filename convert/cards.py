@@ -23,6 +23,10 @@ LIMITS = (
 )
 
 
+MEASURED = ("metrics", "training", "quantisation")
+"""Entries that a conversion writes anew or not at all."""
+
+
 def input_entry(model: Path) -> dict[str, Any]:
     """Size, colour order and quantisation of a model's input, read from the file."""
     interpreter = import_runtime().module.Interpreter(model_path=str(model))
@@ -77,7 +81,7 @@ def read_run(run: Path) -> dict[str, Any]:
 
 
 def read_notes(path: Path | None) -> dict[str, Any]:
-    """A JSON object for the card. Raises DataError."""
+    """A JSON object for the card; an earlier card will do, of which only what a person wrote is taken. Raises DataError."""
     if path is None:
         return {}
     try:
@@ -86,4 +90,4 @@ def read_notes(path: Path | None) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(notes, dict):
         raise DataError(f'{path}: must hold one JSON object, such as {{"training_data": ..., "licence": ...}}')
-    return notes
+    return {key: value for key, value in notes.items() if key not in MEASURED}

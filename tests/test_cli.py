@@ -135,14 +135,18 @@ def test_a_folder_runs_to_its_end_and_is_reproducible_to_the_byte(pictures, tmp_
         assert main(["run", "--source", str(pictures), "--jsonl", str(path), "--jsonl-frames", "all"]) == 0
         outputs.append(path.read_bytes())
     assert outputs[0] == outputs[1]
-    assert len(outputs[0].splitlines()) == 2
+    lines = [json.loads(line) for line in outputs[0].splitlines()]
+    assert {Path(line["file"]).name for line in lines} == {"face.png", "nobody.png"}
+    last = {Path(line["file"]).name: line["decision"]["state"] for line in lines}
+    assert last == {"face.png": "pass", "nobody.png": "idle"}
 
 
 def test_jsonl_on_stdout_is_nothing_but_json(pictures):
     result = run("run", "--source", str(pictures), "--jsonl", "-")
     assert result.returncode == 0
-    assert [json.loads(line)["decision"]["state"] for line in result.stdout.splitlines()] == ["idle"]
-    assert "IDLE" in result.stderr
+    states = [json.loads(line)["decision"]["state"] for line in result.stdout.splitlines()]
+    assert list(dict.fromkeys(states)) == ["idle", "pass"]
+    assert "PASS" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -12,7 +12,7 @@ from edge.errors import MissingLibraryError, SourceError
 from edge.pictures import write_picture
 from edge.sources import open_source, without_password
 from edge.sources.demo import SCENE, DemoSource, act
-from edge.sources.images import PictureSource
+from edge.sources.images import FRAMES_A_PICTURE, PictureSource
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import VideoFileSource, _explain_device
 from edge.types import Frame
@@ -161,8 +161,8 @@ def test_bad_pictures_are_skipped_and_counted(tmp_path, caplog):
     write_pictures(tmp_path)
     (tmp_path / "1.png").write_bytes(b"")
     with PictureSource(tmp_path) as source:
-        frames = [source.read(0), source.read(0)]
-        assert [Path(frame.file).name for frame in frames] == ["0.png", "2.png"]
+        frames = [source.read(0) for _ in range(2 * FRAMES_A_PICTURE)]
+        assert [Path(frame.file).name for frame in frames] == ["0.png"] * FRAMES_A_PICTURE + ["2.png"] * FRAMES_A_PICTURE
         assert source.finished
         assert source.skipped == 1
     assert "1.png" in caplog.text

@@ -183,7 +183,8 @@ def write_config(parts: Parts, arguments: argparse.Namespace) -> None:
         "size": arguments.size,
         "alpha": arguments.alpha,
         "crop_margin": CROP_MARGIN,
-        "arguments": {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")},
+        "arguments": {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")}
+        | {"weights": Path(arguments.weights).name},
         "samples": {"train": len(parts.train), "val": len(parts.val), "test": len(parts.test)},
         "sources": dict(sorted(Counter(sample.source for sample in parts.train).items())),
         "unreadable": parts.unreadable,

@@ -13,8 +13,9 @@ from edge.types import Frame
 
 log = logging.getLogger(__name__)
 
-SECONDS_A_PICTURE = 1.0
-"""The pretended time between two pictures: unrelated pictures should not be smoothed into one another."""
+FRAMES_A_PICTURE, STEP_S, SECONDS_A_PICTURE = 8, 0.25, 5.0
+"""Each picture is shown like a person who stands before the door for two seconds, so that it gets a decision of its own; the pause behind it
+is longer than a track lives, so that unrelated pictures are not taken for one scene."""
 
 
 def list_pictures(paths: Sequence[Path]) -> list[Path]:
@@ -34,7 +35,10 @@ def list_pictures(paths: Sequence[Path]) -> list[Path]:
 
 
 class PictureSource(ContextMixin):
-    """One picture or all pictures of a folder, in order. Unreadable ones are named, counted in `skipped`, and left out."""
+    """One picture or all pictures of a folder, in order, each as FRAMES_A_PICTURE frames of pretended time.
+
+    Unreadable ones are named, counted in `skipped`, and left out.
+    """
 
     live = False
 
@@ -43,25 +47,36 @@ class PictureSource(ContextMixin):
         self.skipped = 0
         self._files = list_pictures([path])
         self._next = 0
+        self._shown: list[Frame] = []  # the frames of the present picture that are still to come
+        self._index = 0
 
     @property
     def finished(self) -> bool:
-        return self._next >= len(self._files)
+        return not self._shown and self._next >= len(self._files)
 
     def read(self, timeout: float) -> Frame | None:
-        while not self.finished:
-            index = self._next
-            self._next += 1
-            try:
-                pixels = read_picture(self._files[index])
-            except PictureError as error:
-                self.skipped += 1
-                log.warning("skipped: %s", error)
-                continue
-            return Frame(pixels, index, index * SECONDS_A_PICTURE, self.name, file=str(self._files[index]))
+        while not self._shown and self._next < len(self._files):
+            self._load_next()
+        if self._shown:
+            return self._shown.pop(0)
         if self.skipped == len(self._files):
             raise SourceError(f"{self.name}: none of its {len(self._files)} pictures can be read")
         return None
 
+    def _load_next(self) -> None:
+        number, file = self._next, self._files[self._next]
+        self._next += 1
+        try:
+            pixels = read_picture(file)
+        except PictureError as error:
+            self.skipped += 1
+            log.warning("skipped: %s", error)
+            return
+        for repeat in range(FRAMES_A_PICTURE):
+            at = number * SECONDS_A_PICTURE + repeat * STEP_S
+            self._shown.append(Frame(pixels, self._index, at, self.name, file=str(file)))
+            self._index += 1
+
     def close(self) -> None:
         self._next = len(self._files)
+        self._shown = []
