@@ -5,7 +5,7 @@ set -euo pipefail
 readonly MINIMUM="3.11"
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly HERE
-readonly VENV="${MASK_EDGE_VENV:-$HERE/.venv}"
+readonly VENV="${SETUP_VENV:-$HERE/.venv}"
 
 usage() {
     cat <<'TEXT'
@@ -15,7 +15,7 @@ usage: ./setup.sh --demo | --test | --help
   --test   install what the tests need as well, and run them
   --help   this text
 
-The environment is .venv in this folder, or $MASK_EDGE_VENV. Nothing outside of it is changed,
+The environment is .venv in this folder, or $SETUP_VENV. Nothing outside of it is changed,
 but for Debian's package python3-venv, which is installed if it is missing.
 TEXT
 }

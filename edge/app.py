@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 from edge.config import Config
@@ -21,7 +22,10 @@ from edge.tracking import Tracker, TrackerSettings
 
 log = logging.getLogger(__name__)
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+_BESIDE, _INSTALLED = Path(__file__).resolve().parent.parent / "models", Path(sys.prefix) / "share" / "mask-edge" / "models"
+MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
+"""The shipped models: beside the package in a checkout, under the environment's share/ where pip has put them."""
+
 CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
 
 
@@ -39,7 +43,7 @@ def build_classifier(config: Config) -> MaskClassifier:
     settings = config.classifier
     path = MODELS / CLASSIFIER if settings.model == "auto" else Path(settings.model)
     if settings.model == "auto" and not path.is_file():
-        raise ModelError(f"{path}: the shipped classifier is missing; copy the folder models/ beside edge/, or set [classifier] model")
+        raise ModelError(f"{path}: the shipped classifier is missing; install again, or set [classifier] model")
     return MaskClassifier(path, settings.threads)
 
 

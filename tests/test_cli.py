@@ -211,6 +211,9 @@ def test_every_command_has_help_and_is_in_the_readme(command, capsys):
     assert f"python -m edge {command}" in (ROOT / "README.md").read_text()
 
 
-def test_a_closed_pipe_is_no_traceback(pictures):
-    result = subprocess.run(f"{sys.executable} -m edge config example | head -1", shell=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
+@pytest.mark.parametrize("words", ["config example", "run --source demo --jsonl - --jsonl-frames all"])
+def test_a_closed_pipe_ends_the_command_without_a_traceback(words):
+    command = f"{sys.executable} -m edge {words} | head -1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert result.stdout.count("\n") == 1
     assert "Traceback" not in result.stderr

@@ -66,6 +66,8 @@ class JsonLinesSink:
                 self._broken_line = False
                 return
             self._broken_line, cause = True, "only a part could be written"
+        except BrokenPipeError:
+            raise  # nobody reads stdout any more: there is nothing to go on for
         except OSError as error:
             cause = error.strerror or str(error)
         self.lost += 1

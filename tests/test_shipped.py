@@ -1,0 +1,54 @@
+"""The models that ship, as they ship."""
+
+import json
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from edge.app import MODELS, build_classifier, build_pipeline
+from edge.config import Config
+from edge.inference.card import load_card
+from edge.sources.demo import DemoSource
+from edge.types import Label, State
+
+FILES = sorted(MODELS.glob("*.tflite"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_model_has_a_card_that_fits_and_tells_people_what_they_need(path):
+    load_card(path)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert {"training_data", "licence", "intended_use", "limits", "metrics"} <= set(card)
+    assert {"measured_on", "command", "date"} <= set(card["metrics"])
+    assert "/tmp" not in json.dumps(card)
+
+
+def test_the_classifier_ships():
+    assert build_classifier(Config()).card.labels == (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
+
+
+def test_the_demo_tells_its_story():
+    """Nobody, bare, masked, nose bare, masked, nobody: in this order, and nothing else for longer than it takes to look."""
+    pipeline = build_pipeline(Config(), live=False)
+    states = []
+    with DemoSource(18) as source:
+        while not source.finished:
+            states.append(pipeline.process(source.read(0)).decision.state)
+    held = [state for state, run in groupby(states) if len(list(run)) > 8]
+    assert held == [State.IDLE, State.DENY, State.PASS, State.DENY, State.PASS, State.IDLE]
+
+
+@pytest.mark.shared
+def test_the_classifier_does_as_well_as_its_card_says(shared: Path):
+    pytest.importorskip("sklearn", reason="the training extra is not installed: this test was NOT run")
+    from training.evaluate import evaluate, load_scorer, select_samples
+
+    path = MODELS / "mask_classifier.tflite"
+    samples = select_samples([shared / "data" / "faces"], path.with_suffix(".split.csv"), "test", None)
+    figures = evaluate(load_scorer(path), samples).figures
+    said = json.loads(path.with_suffix(".json").read_text())["metrics"]
+    assert figures["n"] == said["n"]
+    # Other processors round a few scores differently.
+    assert figures["macro_f1"] == pytest.approx(said["macro_f1"], abs=0.01)
+    assert figures["with_without"]["balanced_accuracy"] == pytest.approx(said["with_without"]["balanced_accuracy"], abs=0.01)
