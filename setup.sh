@@ -68,7 +68,7 @@ install() {
     fi
     [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV"
     say "installing mask-edge[$extras] into $VENV (some minutes the first time)"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable "$HERE[$extras]"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable "${HERE}[$extras]"
     printf '%s\n' "$now" >"$stamp"
 }
 

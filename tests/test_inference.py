@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.errors import MissingLibraryError, ModelError
-from edge.inference.anchors import decode_boxes, encode_boxes, level_anchors, non_maximum_suppression, pairwise_iou
+from edge.inference.anchors import decode_boxes, level_anchors, non_maximum_suppression, pairwise_iou
 from edge.inference.card import load_card
 from edge.inference.faces import CascadeFaceDetector, SSDFaceDetector, _postprocess_outputs
 from edge.inference.interpreter import TFLiteModel, import_runtime
@@ -122,12 +122,15 @@ def test_anchors_are_centred_on_cells_in_row_major_order():
     assert anchors[8].tolist() == [8, 24, 10, 20]
 
 
-def test_decode_undoes_encode():
-    anchors = level_anchors(320, 240, 32, [(40, 50)])
-    rng = np.random.default_rng(0)
-    corners = rng.uniform(0, 200, (len(anchors), 2)).astype(np.float32)
-    boxes = np.concatenate([corners, corners + rng.uniform(5, 90, (len(anchors), 2)).astype(np.float32)], axis=1)
-    assert decode_boxes(encode_boxes(boxes, anchors, (0.1, 0.2)), anchors, (0.1, 0.2)) == pytest.approx(boxes, abs=1e-2)
+def test_offsets_move_and_stretch_their_anchor():
+    anchors = np.array([[100, 60, 20, 40]] * 3, np.float32)
+    raw = np.array([[0, 0, 0, 0], [10, -5, 0, 0], [0, 0, 5 * np.log(2), 5 * np.log(0.5)]], np.float32)
+    boxes = decode_boxes(raw, anchors, (0.1, 0.2))
+    assert boxes.tolist() == [[90, 40, 110, 80], [110, 20, 130, 60], pytest.approx([80, 50, 120, 70])]
+
+
+def test_absurd_offsets_stay_finite():
+    assert np.isfinite(decode_boxes(np.full((1, 4), 1e4, np.float32), np.ones((1, 4), np.float32), (0.1, 0.2))).all()
 
 
 def test_pairwise_iou_agrees_with_the_box():

@@ -6,7 +6,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,6 @@ LABELS = (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
 
 BOX_COLUMNS = ("xmin", "ymin", "xmax", "ymax")
 LANDMARK_COLUMNS = tuple(f"{axis}{point}" for point in range(5) for axis in "xy")
-PARTS = ("train", "val", "test")
 DUPLICATE_BITS = 4
 """Two pictures whose 64-bit difference hashes differ in at most so many bits are taken for the same."""
 
@@ -262,9 +261,3 @@ def describe(samples: Iterable[Sample]) -> str:
     """Counts per label, for a person."""
     counts = Counter(sample.label for sample in samples)
     return ", ".join(f"{counts[label]} {label}" for label in LABELS if counts[label])
-
-
-def relocate(sample: Sample, file: Path, origin_x: float, origin_y: float, scale: float, box: BoundingBox) -> Sample:
-    """The same face in a cut-out: new pixel = (old - origin) * scale."""
-    moved = BoundingBox(box.xmin - origin_x, box.ymin - origin_y, box.xmax - origin_x, box.ymax - origin_y).scale(scale, scale)
-    return replace(sample, file=file, box=moved)

@@ -35,14 +35,6 @@ def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -
     return np.concatenate([centres - half, centres + half], axis=1)
 
 
-def encode_boxes(boxes: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
-    """The inverse of `decode_boxes`: (N, 4) (xmin, ymin, xmax, ymax) px to (N, 4) float32 (tx, ty, tw, th)."""
-    size = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3)
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    shift = (centre - anchors[:, :2]) / anchors[:, 2:] / variances[0]
-    return np.concatenate([shift, np.log(size / anchors[:, 2:]) / variances[1]], axis=1).astype(np.float32)
-
-
 def pairwise_iou(boxes: Floats, others: Floats) -> Floats:
     """Intersection over union of each with each: (N, 4), (M, 4) corner boxes to (N, M) float32."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
