@@ -91,7 +91,7 @@ def _types(op: Op, rule: Rule) -> Found:
         if tensor.dtype.startswith(("float", "bfloat")):
             return "float", f"{tensor.name} is {tensor.dtype}; only int8 and uint8 map: quantise the model"
         if tensor.constant is None and tensor.dtype not in BYTE_TYPES:
-            if tensor in op.given and op.given.index(tensor) in rule.constant:
+            if tensor in op.inputs and op.inputs.index(tensor) in rule.constant:
                 continue  # the next check says it better
             return "type", f"{tensor.name} is {tensor.dtype}; only int8 and uint8 map"
         if tensor.constant is not None and tensor.dtype not in (*BYTE_TYPES, "int32"):
