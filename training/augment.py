@@ -23,10 +23,6 @@ DRAWN_PROPER, DRAWN_LOW = 0.18, 0.10
 """How often a bare face with landmarks gets a mask drawn on: worn properly, or with the nose or more bare."""
 
 
-COVERED = 0.2
-"""How often a bare face has part of its lower half hidden by something that is no mask."""
-
-
 def augmented_crop(sample: Sample, pixels: Pixels, size: int, labels: frozenset[Label], rng: np.random.Generator) -> tuple[Pixels, Label]:
     """One training picture of a sample and its label, which a drawn mask may have changed.
 
@@ -73,28 +69,7 @@ def _maybe_draw_mask(sample: Sample, pixels: Pixels, labels: frozenset[Label], r
         return draw_mask(pixels, _points(sample), random_style(rng)), Label.WITH_MASK
     if dice < DRAWN_PROPER + DRAWN_LOW and Label.INCORRECT_MASK in labels:
         return draw_mask(pixels, _points(sample), low_style(rng)), Label.INCORRECT_MASK
-    if dice > 1 - COVERED:
-        return _cover(sample, pixels, rng), sample.label
     return pixels, sample.label
-
-
-def _cover(sample: Sample, pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """A bare face with some of its lower half hidden by what is no mask: hair, a shoulder, a hand, another's back.
-
-    The cover is a soft ellipse of the picture's own surroundings, hung over one side of mouth or chin.
-    """
-    import cv2
-
-    box, (height, width) = sample.face_box(pixels), pixels.shape[:2]
-    weight = np.zeros((height, width), np.float32)
-    x = (box.xmin + box.xmax) / 2 + rng.choice([-1, 1]) * rng.uniform(0.15, 0.6) * box.width
-    centre = (round(x), round(box.ymin + rng.uniform(0.65, 1.1) * box.height))
-    axes = (max(1, round(rng.uniform(0.12, 0.45) * box.width)), max(1, round(rng.uniform(0.12, 0.4) * box.height)))
-    cv2.ellipse(weight, centre, axes, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
-    weight = cv2.GaussianBlur(weight, (0, 0), max(0.5, box.width * rng.uniform(0.005, 0.03)))[..., None]
-    shift = (int(rng.integers(height // 4, 3 * height // 4 + 1)), int(rng.integers(width // 4, 3 * width // 4 + 1)))
-    cover = np.roll(pixels, shift, axis=(0, 1)) * rng.uniform(0.5, 1.2)
-    return np.asarray(np.clip(pixels * (1 - weight) + cover * weight, 0, 255), np.uint8)
 
 
 def _points(sample: Sample) -> npt.NDArray[np.float32]:
