@@ -108,3 +108,10 @@ def test_doubling_is_nearest_upsampling_and_survives_saving(tmp_path: Path) -> N
 def test_shape_survives_json() -> None:
     entry = shape_entry(SMALL) | {"width": SMALL.width, "height": SMALL.height}
     assert read_shape(entry) == SMALL
+
+
+def test_the_shipped_file_is_small_and_holds_only_what_an_edge_tpu_takes() -> None:
+    path = Path(__file__).parent.parent / "models" / "face_detector.tflite"
+    interpreter = import_runtime().module.Interpreter(model_path=str(path))
+    assert path.stat().st_size <= 1_000_000
+    assert {operation["op_name"] for operation in interpreter._get_ops_details()} == EDGE_TPU_OPS
