@@ -218,6 +218,8 @@ def _plain(value: object) -> object:
     """Paths by their name alone: a run's record should not tell where on whose machine it lay."""
     if isinstance(value, Path):
         return value.name
+    if isinstance(value, float) and math.isinf(value):
+        return None  # JSON has no infinity
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
