@@ -146,7 +146,8 @@ class Tracker:
             face.label, face.challenger = leader, None
 
     def _undecided(self, face: _Face) -> bool:
-        return face.label is Label.UNKNOWN or face.challenger is not None
+        """No label yet, another one leads, or the last look disagreed: then look again at once, not at the slow beat."""
+        return face.label is Label.UNKNOWN or face.challenger is not None or face.votes[-1].label is not face.label
 
     def _track(self, face: _Face, now: float) -> Track:
         status = TrackStatus.CONFIRMED if face.confirmed else TrackStatus.TENTATIVE

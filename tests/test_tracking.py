@@ -111,6 +111,15 @@ def test_due_takes_newcomers_first_within_the_budget_and_settled_ones_at_a_slow_
     assert [track.track_id for track in tracker.due(now, 5, 0.0)] == [2, 3, 1]
 
 
+def test_a_settled_face_that_looks_different_is_looked_at_again_at_once():
+    tracker = Tracker()
+    now = settle(tracker, Label.WITH_MASK, 8, 0.0)
+    tracker.update([make_detection()], now)
+    assert tracker.due(now, 4, settled_every_s=10.0) == []
+    tracker.vote(1, make_verdict(Label.WITHOUT_MASK), now)
+    assert [track.track_id for track in tracker.due(now, 4, settled_every_s=10.0)] == [1]
+
+
 def test_mean_scores_averages_vectors_not_winners():
     scores = mean_scores([make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITHOUT_MASK, 0.98)])
     assert max(scores, key=lambda label: scores[label]) is Label.WITHOUT_MASK
