@@ -153,12 +153,12 @@ def test_jsonl_on_stdout_is_nothing_but_json(pictures):
 def test_a_signal_ends_a_live_run_cleanly(number, tmp_path):
     path = tmp_path / "a.jsonl"
     command = [sys.executable, "-m", "edge", "run", "--source", "demo", "--jsonl", str(path), "--jsonl-frames", "all"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not (path.is_file() and path.stat().st_size) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=15)
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not (path.is_file() and path.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=15)
     assert process.returncode == 0, err
     assert f"stopping ({number.name})" in err
     assert "summary" in err

@@ -113,12 +113,11 @@ def test_an_interrupted_training_resumes(data, tmp_path):
     out = tmp_path / "run"
     words = ["--data", data, "--out", out, "--size", 96, "--alpha", 0.35, "--weights", "none", "--batch", 8, "--epochs", 3, "--head-epochs", 1]
     command = [sys.executable, "-m", "training.train", *map(str, words)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    for line in process.stdout:
-        if line.startswith("Epoch 2/3"):
-            process.kill()
-            break
-    process.wait()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("Epoch 2/3"):
+                process.kill()
+                break
     assert not (out / "model.keras").is_file()
     result = run("training.train", *words, "--resume")
     assert result.returncode == 0, result.stderr[-2000:]
@@ -132,7 +131,7 @@ def test_an_interrupted_training_resumes(data, tmp_path):
     [
         ({"with_mask": 5}, (), "one class only"),
         ({"with_mask": 5, "without_mask": 0}, (), "the class is empty"),
-        ({"with_mask": 2, "without_mask": 2}, ("--weights", "/nowhere.h5"), "no such file"),
+        ({"with_mask": 9, "without_mask": 9}, ("--weights", "/nowhere.h5"), "no such file"),
         ({"with_mask": 9, "without_mask": 9}, ("--batch", "64", "--weights", "none"), "do not fill one batch"),
     ],
 )
