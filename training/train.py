@@ -7,7 +7,6 @@ use, judge and repeat the run is written into `--out`.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import shutil
@@ -40,6 +39,7 @@ from training.data import (
 )
 from training.metrics import classification_metrics, text_report
 from training.plots import plot_evaluation, plot_learning_curves
+from training.runs import read_history, recorded_arguments
 
 BACKUP = "backup"
 
@@ -146,15 +146,6 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
     return read_history(history_path)
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of the epoch log, over all its resumed parts; empty where there is none yet."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
-
-
 def write_results(model: keras.Model, parts: Parts, history: dict[str, list[float]], arguments: argparse.Namespace) -> dict[str, Any]:
     """Model, history, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
     out: Path = arguments.out
@@ -183,21 +174,13 @@ def write_config(parts: Parts, arguments: argparse.Namespace) -> None:
         "size": arguments.size,
         "alpha": arguments.alpha,
         "crop_margin": CROP_MARGIN,
-        "arguments": {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")}
-        | {"weights": Path(arguments.weights).name},
+        "arguments": recorded_arguments(arguments) | {"weights": Path(arguments.weights).name},
         "samples": {"train": len(parts.train), "val": len(parts.val), "test": len(parts.test)},
         "sources": dict(sorted(Counter(sample.source for sample in parts.train).items())),
         "unreadable": parts.unreadable,
         "near_duplicates_dropped": parts.duplicates,
     }
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-
-
-def _plain(value: object) -> object:
-    """Paths by their name alone: a run's record should not tell where on whose machine it lay."""
-    if isinstance(value, Path):
-        return value.name
-    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def prepare_folder(out: Path, resume: bool) -> int:

@@ -6,7 +6,6 @@ Everything that is needed to use, judge and repeat the run is written into `--ou
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import shutil
@@ -43,6 +42,7 @@ from training.detection_losses import DetectionLoss, Matcher, flatten_outputs
 from training.detection_metrics import best_threshold, detection_metrics
 from training.detection_report import draw_report, judge_pictures
 from training.detector import DetectorShape, build_detector
+from training.runs import read_history, recorded_arguments
 
 BACKUP, HISTORY = "backup", "history.csv"
 IOU_THRESHOLD = 0.4
@@ -168,15 +168,6 @@ def append_history(path: Path, epoch: int, logs: dict[str, float]) -> None:
         lines.write(f"{epoch},{logs['loss']:.6f},{logs['seconds']:.2f}\n")
 
 
-def read_history(path: Path) -> dict[str, list[float]]:
-    """Columns of the epoch log, over all its resumed parts; empty where there is none yet."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
-    return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
-
-
 def write_results(model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace) -> dict[str, Any]:
     """Model, history, threshold, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
     out: Path = arguments.out
@@ -204,7 +195,7 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
         "iou_threshold": IOU_THRESHOLD,
         "box_convention": BOX_CONVENTION,
         "teacher": arguments.teacher.name if arguments.teacher else None,
-        "arguments": {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")},
+        "arguments": recorded_arguments(arguments),
         "pictures": {"scenes": len(parts.scenes), "faces": len(parts.faces), "backgrounds": len(parts.backgrounds)}
         | {part: len(items) for part, items in parts.held_out.items()},
         "sources": dict(sorted(Counter(scene.source for scene, _ in parts.scenes + parts.faces).items())),
@@ -212,15 +203,6 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
         "near_duplicates_dropped": parts.duplicates,
     }
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-
-
-def _plain(value: object) -> object:
-    """Paths by their name alone: a run's record should not tell where on whose machine it lay."""
-    if isinstance(value, Path):
-        return value.name
-    if isinstance(value, float) and math.isinf(value):
-        return None  # JSON has no infinity
-    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def prepare_folder(out: Path, resume: bool) -> int:
