@@ -43,7 +43,7 @@ def run_command(arguments: argparse.Namespace) -> int:
 
     config = _configure(arguments, {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}})
     source_config = config.source
-    source = open_source(source_config.uri, source_config.width, source_config.height, source_config.fps)
+    source = open_source(source_config.uri, source_config.width, source_config.height, source_config.fps, source_config.wait)
     return _loop(config, source)
 
 

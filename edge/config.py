@@ -30,6 +30,7 @@ class SourceConfig:
     width: int = _option(640, "px, asked of a camera", 64)
     height: int = _option(480, "px, asked of a camera", 48)
     fps: int = _option(15, "frames a second, asked of a camera", 1)
+    wait: bool = _option(False, "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error")
     stale_after_s: float = _option(2.0, "without a frame for so long, the decision is uncertain", 0.1)
 
 

@@ -224,6 +224,30 @@ def test_a_wrong_address_is_an_error_at_once():
         LiveFeed(broken)
 
 
+def test_a_camera_that_is_not_there_yet_is_waited_for_if_asked():
+    plugged_in = threading.Event()
+
+    def open_camera():
+        if not plugged_in.is_set():
+            raise SourceError("fake: no device")
+        return FakeCamera()
+
+    with LiveFeed(open_camera, back_off=(0.02,), wait=True, name="usb:0") as feed:
+        assert feed.read(0.05) is None
+        assert (feed.name, feed.problem, feed.finished) == ("usb:0", "fake: no device", False)
+        plugged_in.set()
+        assert feed.read(5) is not None
+        assert (feed.name, feed.problem) == ("fake", None)
+
+
+def test_a_missing_library_is_not_waited_for():
+    def broken():
+        raise MissingLibraryError("no OpenCV")
+
+    with pytest.raises(MissingLibraryError):
+        LiveFeed(broken, wait=True)
+
+
 def test_a_lost_camera_is_opened_again_and_says_so_meanwhile():
     cameras = []
     allowed = threading.Event()

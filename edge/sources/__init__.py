@@ -14,10 +14,11 @@ STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://")
 FORMS = "demo, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
 
 
-def open_source(uri: str, width: int = 640, height: int = 480, fps: int = 15) -> Source:
+def open_source(uri: str, width: int = 640, height: int = 480, fps: int = 15, wait: bool = False) -> Source:
     """A source by its address: demo, usb:N, /dev/videoN, rtsp:// or http:// stream, video file, picture, folder of pictures.
 
-    width, height, fps: asked of a camera. Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
+    width, height, fps: asked of a camera. wait: a camera that is not there yet is waited for.
+    Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
     """
     if uri == "demo":
         from edge.sources.demo import DemoSource
@@ -29,7 +30,7 @@ def open_source(uri: str, width: int = 640, height: int = 480, fps: int = 15) ->
 
         address: str | int = int(device[1]) if device else uri
         name = f"usb:{device[1]}" if device else without_password(uri)
-        return LiveFeed(lambda: CameraSource(address, name, width, height, fps))
+        return LiveFeed(lambda: CameraSource(address, name, width, height, fps), wait=wait, name=name)
     return _open_file(Path(uri))
 
 

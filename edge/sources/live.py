@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from edge.errors import MaskEdgeError
+from edge.errors import MaskEdgeError, SourceError
 from edge.sources.base import ContextMixin, Source
 from edge.types import Frame
 
@@ -20,19 +20,20 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 class LiveFeed(ContextMixin):
     """Wraps a live source that is opened by `open_source`, in a thread. A slot holds one frame: a newer one replaces it and is counted in `dropped`.
 
-    The first opening happens at once, in the caller's thread, so that a wrong address is an error and not a retry.
+    The first opening happens at once, in the caller's thread, so that a wrong address is an error and not a retry. wait: as a service wants it,
+    a source that is not there yet is tried again like one that was lost, and goes by `name` until it is open.
     problem: what is wrong at the moment, or None. lost: how often the source was lost.
     """
 
     live = True
 
-    def __init__(self, open_source: Callable[[], Source], back_off: Sequence[float] = BACK_OFF_S) -> None:
+    def __init__(self, open_source: Callable[[], Source], back_off: Sequence[float] = BACK_OFF_S, wait: bool = False, name: str = "camera") -> None:
         self._open, self._back_off = open_source, back_off
-        self._source: Source | None = open_source()
-        self.name = self._source.name
+        self.name = name
         self.dropped = 0
         self.lost = 0
         self.problem: str | None = None
+        self._source = self._open_first(wait)
         self._slot: Frame | None = None
         self._finished = False
         self._condition = threading.Condition()
@@ -64,7 +65,20 @@ class LiveFeed(ContextMixin):
             self._source = None
         self._slot = None
 
+    def _open_first(self, wait: bool) -> Source | None:
+        try:
+            source = self._open()
+        except SourceError as error:
+            if not wait:
+                raise
+            self._note_loss(str(error))
+            return None
+        self.name = source.name
+        return source
+
     def _capture(self) -> None:
+        if self._source is None:
+            self._reopen()
         while not self._stop.is_set():
             try:
                 self._read_until_lost()
@@ -108,6 +122,7 @@ class LiveFeed(ContextMixin):
             attempt += 1
             try:
                 self._source = self._open()
+                self.name = self._source.name
                 log.info("%s: opened again after %d attempts", self.name, attempt)
                 return
             except MaskEdgeError as error:
