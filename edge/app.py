@@ -10,6 +10,7 @@ from edge.config import Config
 from edge.decision import Policy, PolicySettings
 from edge.errors import ModelError
 from edge.health import PictureHealth
+from edge.inference.card import load_card
 from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.pipeline import Pipeline
@@ -17,7 +18,7 @@ from edge.sinks.base import BackgroundSink, Sink
 from edge.sinks.events import LogSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.snapshot import SnapshotSink
-from edge.sources.base import Source
+from edge.sources.base import CameraSettings, Source
 from edge.tracking import Tracker, TrackerSettings
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,36 @@ MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
 CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
 
 
-def build_detector(config: Config) -> FaceDetector:
-    """The configured face detector. Raises ModelError or MissingLibraryError."""
+def camera_settings(config: Config) -> CameraSettings:
+    """What is asked of a camera: what is configured, and a small view of just the detector's input size. Raises ModelError."""
+    source, camera = config.source, config.camera
+    model = detector_path(config)
+    card = load_card(model) if model else None
+    return CameraSettings(
+        source.width,
+        source.height,
+        source.fps,
+        camera.hflip,
+        camera.vflip,
+        camera.rotation,
+        camera.exposure_max_ms,
+        (card.width, card.height) if card else None,
+    )
+
+
+def detector_path(config: Config) -> Path | None:
+    """The configured face detector's file; None for the cascade."""
     settings = config.detector
     if settings.model == "cascade" or (settings.model == "auto" and not (MODELS / DETECTOR).is_file()):
+        return None
+    return MODELS / DETECTOR if settings.model == "auto" else Path(settings.model)
+
+
+def build_detector(config: Config) -> FaceDetector:
+    """The configured face detector. Raises ModelError or MissingLibraryError."""
+    settings, path = config.detector, detector_path(config)
+    if path is None:
         return CascadeFaceDetector()
-    path = MODELS / DETECTOR if settings.model == "auto" else Path(settings.model)
     return SSDFaceDetector(path, settings.threads, settings.score_threshold or None)
 
 

@@ -39,12 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """The loop on any source."""
+    from edge.app import camera_settings
     from edge.sources import open_source
 
     config = _configure(arguments, {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}})
-    source_config = config.source
-    source = open_source(source_config.uri, source_config.width, source_config.height, source_config.fps, source_config.wait)
-    return _loop(config, source)
+    return _loop(config, open_source(config.source.uri, camera_settings(config), config.source.wait))
 
 
 def demo_command(arguments: argparse.Namespace) -> int:
@@ -72,7 +71,7 @@ def image_command(arguments: argparse.Namespace) -> int:
 
 def bench_command(arguments: argparse.Namespace) -> int:
     """Time every stage."""
-    from edge.app import build_pipeline
+    from edge.app import build_pipeline, camera_settings
     from edge.bench import run_bench, text_report
     from edge.sources import open_source
     from edge.sources.demo import DemoSource
@@ -80,7 +79,7 @@ def bench_command(arguments: argparse.Namespace) -> int:
     config = _configure(arguments, {"source": {"uri": arguments.source}})
     pipeline = build_pipeline(config, live=False)
     uri = arguments.source or "demo"
-    source = DemoSource() if uri == "demo" else open_source(uri, config.source.width, config.source.height, config.source.fps)
+    source = DemoSource() if uri == "demo" else open_source(uri, camera_settings(config))
     try:
         report = run_bench(source, pipeline, arguments.frames)
     finally:
@@ -151,7 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     run = add("run", run_command, "Watch a source and decide, until stopped.", events)
     run.add_argument(
-        "--source", metavar="URI", help="demo, usb:0, /dev/video0, rtsp://..., a video, a picture, or a folder (default: the configured one)"
+        "--source", metavar="URI", help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder (default: the configured one)"
     )
     run.add_argument("--snapshots", metavar="DIR", help="write an annotated picture of each new decision there")
     demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events)

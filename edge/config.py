@@ -18,7 +18,7 @@ from edge.errors import ConfigError
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
 
 
-def _option(default: Any, text: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+def _option(default: Any, text: str, minimum: float | None = None, choices: tuple[str | int, ...] = ()) -> Any:
     return field(default=default, metadata={"help": text, "minimum": minimum, "choices": choices})
 
 
@@ -26,12 +26,22 @@ def _option(default: Any, text: str, minimum: float | None = None, choices: tupl
 class SourceConfig:
     """Where frames come from."""
 
-    uri: str = _option("usb:0", "demo, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures")
+    uri: str = _option("usb:0", "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures")
     width: int = _option(640, "px, asked of a camera", 64)
     height: int = _option(480, "px, asked of a camera", 48)
     fps: int = _option(15, "frames a second, asked of a camera", 1)
     wait: bool = _option(False, "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error")
     stale_after_s: float = _option(2.0, "without a frame for so long, the decision is uncertain", 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """How the camera hangs and exposes."""
+
+    hflip: bool = _option(False, "mirror left and right")
+    vflip: bool = _option(False, "mirror top and bottom")
+    rotation: int = _option(0, "degrees clockwise, after the mirroring: 0, 90, 180 or 270", choices=(0, 90, 180, 270))
+    exposure_max_ms: float = _option(20.0, "camera module: longest exposure, so that moving faces are not smeared; 0: as long as a frame", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,7 @@ class Config:
     """All of it; each field is a table of the file."""
 
     source: SourceConfig = field(default_factory=SourceConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
@@ -184,7 +195,7 @@ def _check(value: Any, kind: type, metadata: types.MappingProxyType[Any, Any], w
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"{where} = {value!r} is a {type(value).__name__}, a {kind.__name__} is needed")
     if metadata["choices"] and value not in metadata["choices"]:
-        raise ConfigError(f"{where} = {value!r} is not one of {', '.join(metadata['choices'])}")
+        raise ConfigError(f"{where} = {value!r} is not one of {', '.join(map(str, metadata['choices']))}")
     if metadata["minimum"] is not None and value < metadata["minimum"]:
         raise ConfigError(f"{where} = {value!r} is below {metadata['minimum']}")
     return value

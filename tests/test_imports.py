@@ -140,6 +140,7 @@ def test_config_check_works_without_any_optional_library(tmp_path):
     [
         (["demo"], OPTIONAL - {"skimage"}, "python3-opencv"),
         (["run", "--source", "usb:0"], {"cv2"}, "python3-opencv"),
+        (["run", "--source", "picamera"], {"picamera2"}, "python3-picamera2"),
         (["demo"], {"ai_edge_litert", "tflite_runtime"}, "pip install ai-edge-litert"),
     ],
 )

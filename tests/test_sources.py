@@ -11,12 +11,15 @@ import pytest
 from edge.errors import MissingLibraryError, SourceError
 from edge.pictures import write_picture
 from edge.sources import open_source, without_password
+from edge.sources.base import CameraSettings
 from edge.sources.demo import SCENE, DemoSource, act
 from edge.sources.images import FRAMES_A_PICTURE, PictureSource
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import VideoFileSource, _explain_device
+from edge.sources.picamera import PiCameraSource
 from edge.types import Frame
 
+from . import fake_picamera2
 from .conftest import make_frame
 
 
@@ -58,8 +61,9 @@ class FakeCamera:
         self.closed = True
 
 
-@pytest.fixture(params=["demo", "demo live", "picture", "folder", "video", "feed"])
-def source(request, tmp_path):
+@pytest.fixture(params=["demo", "demo live", "picture", "folder", "video", "feed", "picamera", "picamera feed"])
+def source(request, tmp_path, monkeypatch):
+    fake_picamera2.install(monkeypatch, fake_picamera2.Device(np.full((48, 64, 3), (200, 0, 0), np.uint8)))
     makers = {
         "demo": lambda: DemoSource(0.5),
         "demo live": lambda: DemoSource(0.3, realtime=True),
@@ -67,6 +71,8 @@ def source(request, tmp_path):
         "folder": lambda: open_source(str(write_pictures(tmp_path))),
         "video": lambda: open_source(str(write_video(tmp_path / "a.avi"))),
         "feed": lambda: LiveFeed(lambda: DemoSource(0.3, realtime=True)),
+        "picamera": lambda: PiCameraSource(0, CameraSettings(64, 48, 100)),
+        "picamera feed": lambda: open_source("picamera:0", CameraSettings(64, 48, 100)),
     }
     made = makers[request.param]()
     yield made
@@ -74,13 +80,18 @@ def source(request, tmp_path):
 
 
 def test_contract(source):
-    """Frames are RGB uint8, count up, carry rising times and the source's name; after the last one `finished` is true and read gives None."""
+    """Frames are RGB uint8, count up, carry rising times and the source's name; after the last one `finished` is true and read gives None.
+
+    A camera has no last one: it is closed after some.
+    """
     frames = []
     deadline = time.monotonic() + 10
     while not source.finished and time.monotonic() < deadline:
         frame = source.read(0.2)
         if frame is not None:
             frames.append(frame)
+        if len(frames) == 40:
+            source.close()
     assert frames, "no frame at all"
     assert source.finished
     assert source.read(0.01) is None
@@ -115,7 +126,7 @@ def test_colours_are_rgb(tmp_path):
 
 @pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
 def test_a_source_that_does_not_exist_names_the_forms(uri):
-    with pytest.raises(SourceError, match=r"no such source; use demo, usb:0"):
+    with pytest.raises(SourceError, match=r"no such source; use demo, picamera, usb:0"):
         open_source(uri)
 
 

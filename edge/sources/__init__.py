@@ -7,30 +7,38 @@ from pathlib import Path
 
 from edge.errors import SourceError
 from edge.pictures import SUFFIXES
-from edge.sources.base import Source
+from edge.sources.base import CameraSettings, Source
 from edge.sources.live import LiveFeed
 
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://")
-FORMS = "demo, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
+FORMS = "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
 
 
-def open_source(uri: str, width: int = 640, height: int = 480, fps: int = 15, wait: bool = False) -> Source:
-    """A source by its address: demo, usb:N, /dev/videoN, rtsp:// or http:// stream, video file, picture, folder of pictures.
+def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = False) -> Source:
+    """A source by its address.
 
-    width, height, fps: asked of a camera. wait: a camera that is not there yet is waited for.
+    uri: demo, picamera[:N], usb:N, /dev/videoN, rtsp:// or http:// stream, video file, picture, folder of pictures. settings: for cameras.
+    wait: a camera that is not there yet is waited for.
     Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
     """
+    settings = settings or CameraSettings()
     if uri == "demo":
         from edge.sources.demo import DemoSource
 
         return LiveFeed(lambda: DemoSource(realtime=True))
+    module = re.fullmatch(r"picamera(?::(\d+))?", uri)
+    if module:
+        from edge.sources.picamera import PiCameraSource
+
+        number = int(module[1] or 0)
+        return LiveFeed(lambda: PiCameraSource(number, settings), wait=wait, name=f"picamera:{number}")
     device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)", uri)
     if device or uri.startswith(STREAMS):
         from edge.sources.opencv import CameraSource
 
         address: str | int = int(device[1]) if device else uri
         name = f"usb:{device[1]}" if device else without_password(uri)
-        return LiveFeed(lambda: CameraSource(address, name, width, height, fps), wait=wait, name=name)
+        return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name)
     return _open_file(Path(uri))
 
 

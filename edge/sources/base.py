@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -26,6 +27,24 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give everything back; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """What is asked of a camera; it may give something else, and its frames say what.
+
+    width, height: of the upright full view, px. fps: frames a second at most. hflip, vflip: mirrored; rotation: degrees clockwise, after the
+    flips. exposure_max_ms: 0 for no limit. preview: width and height (px) of the small view for the detector, where the camera can make one.
+    """
+
+    width: int = 640
+    height: int = 480
+    fps: int = 15
+    hflip: bool = False
+    vflip: bool = False
+    rotation: int = 0
+    exposure_max_ms: float = 20.0
+    preview: tuple[int, int] | None = None
 
 
 class ContextMixin:

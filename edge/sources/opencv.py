@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge.errors import SourceError
 from edge.pictures import import_cv2
-from edge.sources.base import ContextMixin
+from edge.sources.base import CameraSettings, ContextMixin
+from edge.sources.orientation import Orientation
 from edge.types import Frame
 
 OPEN_TIMEOUT_MS = 10_000
@@ -66,22 +67,24 @@ class VideoFileSource(ContextMixin):
 class CameraSource(ContextMixin):
     """A USB camera (`usb:0`, `/dev/video0`) or a network stream (`rtsp://...`), in real time.
 
-    width, height: px and fps: frames a second asked of a USB camera, which may give others. Raises SourceError where it cannot be opened or is lost.
+    settings: size and rate are asked of a USB camera, which may give others; flips and rotation are done here. Raises SourceError where it cannot
+    be opened or is lost.
     """
 
     live = True
 
-    def __init__(
-        self, address: str | int, name: str, width: int = 640, height: int = 480, fps: int = 15, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, address: str | int, name: str, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._cv2 = cv2 = import_cv2()
+        settings = settings or CameraSettings()
+        self._orientation = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
         self.name, self._clock, self._index = name, clock, 0
         if isinstance(address, int):
             _explain_device(address)
             self._capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
+            width, height = self._orientation.size(settings.width, settings.height)
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-            self._capture.set(cv2.CAP_PROP_FPS, fps)
+            self._capture.set(cv2.CAP_PROP_FPS, settings.fps)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         else:
             limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
@@ -98,7 +101,8 @@ class CameraSource(ContextMixin):
         ok, bgr = self._capture.read()
         if not ok:
             raise SourceError(f"{self.name}: gives no more pictures; check its cable or network")
-        frame = Frame(self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB), self._index, self._clock(), self.name)
+        rgb = self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB)
+        frame = Frame(self._orientation.apply(rgb), self._index, self._clock(), self.name)
         self._index += 1
         return frame
 

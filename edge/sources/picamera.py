@@ -1,0 +1,224 @@
+"""The Raspberry Pi's camera modules, through picamera2 and libcamera."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge.errors import MissingLibraryError, SourceError
+from edge.pictures import import_cv2
+from edge.sources.base import CameraSettings, ContextMixin
+from edge.sources.orientation import Orientation
+from edge.sources.pixelformats import converter
+from edge.types import Frame
+
+log = logging.getLogger(__name__)
+
+NO_PICTURE_S = 5.0
+"""A camera that gives no picture for so long is lost: a loose cable, or its driver has stopped. Start-up takes one to two seconds."""
+
+SHORT_EXPOSURE_MODE = 1
+CONTINUOUS_AUTOFOCUS = 2
+"""libcamera's AeExposureModeEnum.Short and AfModeEnum.Continuous: part of its interface, the same in all releases."""
+
+
+class PiCameraSource(ContextMixin):
+    """A camera module by its number, in real time.
+
+    The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`; what the camera gives instead is converted.
+    Frames come no faster than settings.fps, while the sensor runs as fast as the longest exposure demands.
+    Raises MissingLibraryError without picamera2, SourceError where the camera is missing, busy, forbidden or lost.
+    """
+
+    live = True
+
+    def __init__(self, number: int = 0, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.name = f"picamera:{number}"
+        self._settings, self._clock = settings or CameraSettings(), clock
+        self._index, self._period = 0, 1 / self._settings.fps
+        self._closed = threading.Event()
+        self._job: Any = None  # the request for a picture that picamera2 still owes us
+        import_cv2()
+        picamera2, self._libcamera = _import_libraries()
+        self._camera = _open_camera(picamera2.Picamera2, number, self.name)
+        try:
+            self._configure()
+            self._camera.start()
+        except Exception as error:
+            self.close()
+            raise error if isinstance(error, SourceError) else _explain(error, self.name) from error
+        self._due = self._last_at = clock()
+
+    @property
+    def finished(self) -> bool:
+        return self._closed.is_set()
+
+    def read(self, timeout: float) -> Frame | None:
+        deadline = self._clock() + timeout
+        if self._closed.wait(max(0.0, min(self._due - self._clock(), timeout))) or self._clock() < self._due:
+            return None
+        with self._request(max(0.0, deadline - self._clock())) as request:
+            if request is None:
+                return None
+            pixels = self._upright(self._to_rgb["main"](request.make_array("main")))
+            preview = self._upright(self._to_rgb["lores"](request.make_array("lores"))) if "lores" in self._to_rgb else None
+        now = self._last_at = self._clock()
+        self._due = max(self._due + self._period, now)
+        frame = Frame(pixels, self._index, now, self.name, preview)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        try:
+            self._camera.cancel_all_and_flush()  # or the stop would queue up behind a picture that never comes
+            if self._job is not None:
+                self._job.get_result(timeout=0).release()
+        except Exception as error:  # the usual case: cancelled, and no picture to give back
+            log.debug("%s: no picture under way (%r)", self.name, error)
+        try:
+            self._camera.close()
+        except Exception as error:  # a camera that is gone cannot be closed in an orderly way
+            log.debug("%s: closing: %r", self.name, error)
+
+    @contextmanager
+    def _request(self, timeout: float) -> Iterator[Any]:
+        """The next picture, given back to the camera at the end; or None after `timeout` seconds. Raises SourceError where none comes any more."""
+        request = None
+        try:
+            # A job that has timed out stays in picamera2's queue and would keep its picture for ever: so the same one is waited for again.
+            self._job = self._job or self._camera.capture_request(wait=False)
+            request = self._camera.wait(self._job, timeout)
+            self._job = None
+        except TimeoutError:
+            if self._clock() - self._last_at >= NO_PICTURE_S:
+                raise SourceError(f"{self.name}: gives no more pictures; check both ends of its ribbon cable with the power off") from None
+        except Exception as error:
+            raise _explain(error, self.name) from error
+        try:
+            yield request
+        finally:
+            if request is not None:
+                request.release()
+
+    def _configure(self) -> None:
+        settings, camera = self._settings, self._camera
+        wanted = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
+        size = wanted.size(settings.width, settings.height)
+        lores = wanted.size(*settings.preview) if settings.preview else None
+        fits = lores is not None and lores[0] <= size[0] and lores[1] <= size[1]
+        mode = choose_sensor_mode(camera.sensor_modes, size, 1e6 / self._frame_us()) if "ColorFilterArrangement" in camera.camera_properties else None
+        camera.configure(
+            camera.create_video_configuration(
+                main={"format": "BGR888", "size": size},
+                lores={"format": "YUV420", "size": lores} if fits else None,
+                raw=None,
+                transform=self._libcamera.Transform(hflip=wanted.hflip, vflip=wanted.vflip),
+                colour_space=self._libcamera.ColorSpace.Smpte170m(),  # BT.601, as OpenCV reads YUV
+                buffer_count=4,
+                controls=self._controls(camera.camera_controls),
+                display=None,
+                encode=None,
+                **({"sensor": mode} if mode else {}),
+            )
+        )
+        given = camera.camera_configuration()
+        self._to_rgb = {stream: self._converter(given[stream]) for stream in ("main", "lores") if given.get(stream)}
+        self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
+        log.debug("%s: %s", self.name, {stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"]) for stream in self._to_rgb})
+
+    def _converter(self, stream: Mapping[str, Any]) -> Callable[[Any], Any]:
+        try:
+            return converter(stream["format"], stream["size"][0])
+        except KeyError:
+            raise SourceError(f"{self.name}: gives pictures as {stream['format']}, which cannot be read here; use another camera") from None
+
+    def _frame_us(self) -> int:
+        """Microseconds between two pictures of the sensor: an exposure can never be longer than that."""
+        longest = self._settings.exposure_max_ms / 1e3 or self._period
+        return round(min(self._period, longest) * 1e6)
+
+    def _controls(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """What this camera can be told: frame rate, and with it the exposure; more gain rather than a longer exposure; autofocus all the time."""
+        duration = self._frame_us()
+        wanted: dict[str, Any] = {"FrameDurationLimits": (duration, duration), "AfMode": CONTINUOUS_AUTOFOCUS}
+        if self._settings.exposure_max_ms:
+            wanted["AeExposureMode"] = SHORT_EXPOSURE_MODE
+        lacking = sorted(set(wanted) - set(known))
+        if lacking:
+            log.debug("%s: this camera has no %s: left out", self.name, ", ".join(lacking))
+        return {name: value for name, value in wanted.items() if name in known}
+
+
+def choose_sensor_mode(modes: Sequence[Mapping[str, Any]], size: tuple[int, int], fps: float) -> dict[str, Any] | None:
+    """The sensor mode with the widest view, as picamera2's `sensor` configuration; None where the modes say too little.
+
+    libcamera itself takes the mode nearest in size, which on several sensors shows only the middle of the scene. Among the widest: one that
+    is large enough (size: px) and fast enough (fps), then the smallest.
+    """
+    known = [mode for mode in modes if {"size", "bit_depth", "crop_limits", "fps"} <= set(mode)]
+    if not known:
+        return None
+    area = max(mode["crop_limits"][2] * mode["crop_limits"][3] for mode in known)
+    widest = [mode for mode in known if mode["crop_limits"][2] * mode["crop_limits"][3] == area]
+
+    def preference(mode: Mapping[str, Any]) -> tuple[bool, float, int, int]:
+        width, height = mode["size"]
+        return width < size[0] or height < size[1], max(0.0, fps - mode["fps"]), width * height, -mode["bit_depth"]
+
+    best = min(widest, key=preference)
+    return {"output_size": tuple(best["size"]), "bit_depth": best["bit_depth"]}
+
+
+def _import_libraries() -> tuple[Any, Any]:
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # or every opening writes a dozen lines past our log
+    try:
+        import libcamera
+        import picamera2
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"picamera2 is missing ({error}): `sudo apt install python3-picamera2`; a virtual environment must be made with --system-site-packages"
+        ) from error
+    logging.getLogger("picamera2").setLevel(logging.CRITICAL)  # what it reports also comes as an exception, and is said in our words
+    return picamera2, libcamera
+
+
+def _open_camera(kind: Any, number: int, name: str, devices: Path = Path("/dev")) -> Any:
+    """Raises SourceError that tells missing, forbidden and busy apart."""
+    try:
+        present = kind.global_camera_info()
+        if number < len(present):
+            return kind(number)
+    except Exception as error:
+        raise _explain(error, name) from error
+    forbidden = next((path for path in sorted(devices.glob("media*")) if not os.access(path, os.R_OK | os.W_OK)), None)
+    if not present and forbidden:
+        raise SourceError(f"{name}: no permission for {forbidden}; `sudo usermod -aG video $USER`, then log in again")
+    if not present:
+        raise SourceError(
+            f"{name}: no camera found; check both ends of its ribbon cable with the power off; `rpicam-hello --list-cameras` shows what is there"
+        )
+    listed = ", ".join(f"picamera:{i} {camera.get('Model', '')}".strip() for i, camera in enumerate(present))
+    raise SourceError(f"{name}: no such camera (present: {listed}); choose one of these")
+
+
+def _explain(error: BaseException, name: str) -> SourceError:
+    """What went wrong in picamera2, by the first error in the chain: it wraps the one that matters into one that says nothing."""
+    root = error
+    while root.__cause__ or root.__context__:
+        root = root.__cause__ or root.__context__ or root
+    text = str(root) or type(root).__name__
+    if isinstance(root, PermissionError) or "permission denied" in text.lower():
+        where = getattr(root, "filename", None) or "the camera"
+        return SourceError(f"{name}: no permission for {where}; `sudo usermod -aG video $USER`, then log in again")
+    if "busy" in text.lower():
+        return SourceError(f"{name}: in use by another program; `sudo fuser -v /dev/media* /dev/video*` shows which: stop it")
+    return SourceError(f"{name}: cannot be used ({text.splitlines()[0]}); `rpicam-hello` shows whether the system's own program can")
