@@ -117,16 +117,18 @@ def _jsonl(arguments: argparse.Namespace) -> dict[str, object]:
 def _loop(config: Config, source: Source) -> int:
     from edge.app import build_pipeline, build_sinks
     from edge.loop import Loop, stop_on_signals
+    from edge.sdnotify import Notifier, Supervision
 
     stop = threading.Event()
     try:
         pipeline = build_pipeline(config, source.live)
+        pipeline.warm_up()
         sinks = build_sinks(config, source)
     except MaskEdgeError:
         source.close()
         raise
     with stop_on_signals(stop):
-        Loop(source, pipeline, sinks, config.source.stale_after_s, stop).run()
+        Loop(source, pipeline, sinks, config.source.stale_after_s, stop, supervision=Supervision(Notifier())).run()
     return 0
 
 

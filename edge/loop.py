@@ -11,9 +11,10 @@ from contextlib import contextmanager
 
 from edge.errors import MaskEdgeError
 from edge.pipeline import Pipeline
+from edge.sdnotify import Notifier, Supervision
 from edge.sinks.base import Sink
 from edge.sources.base import Source
-from edge.types import FrameResult
+from edge.types import Decision, FrameResult
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Loop:
     """Runs until the source is finished or `stop` is set. clock: the monotonic one that stamps live frames.
 
     A sink that raises is left out from then on, and said; the others go on. frames: how many were processed.
+    supervision: told after every round, from this thread alone: a stage that hangs falls silent, a lost camera does not.
     """
 
     def __init__(
@@ -35,8 +37,11 @@ class Loop:
         stale_after_s: float = 2.0,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
+        supervision: Supervision | None = None,
     ) -> None:
         self.frames = 0
+        self._decision: Decision | None = None
+        self._supervision = supervision or Supervision(Notifier({}))
         self._source, self._pipeline, self._sinks = source, pipeline, list(sinks)
         self._stale_after_s, self._clock = stale_after_s, clock
         self._stop = stop or threading.Event()
@@ -44,10 +49,13 @@ class Loop:
 
     def run(self) -> None:
         """Raises SourceError where a file breaks off; a lost live source is waited for."""
+        self._supervision.ready()
         try:
             while not self._stop.is_set() and not self._source.finished:
                 self._step()
+                self._supervision.step(self.frames, self._decision)
         finally:
+            self._supervision.stopping()
             self._close()
 
     def _step(self) -> None:
@@ -67,6 +75,7 @@ class Loop:
             self._hand_out(self._pipeline.without_picture(reason or "no picture from the camera", now))
 
     def _hand_out(self, result: FrameResult) -> None:
+        self._decision = result.decision
         for sink in list(self._sinks):
             try:
                 sink.handle(result)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge.decision import Policy
 from edge.health import PictureHealth
 from edge.inference.faces import FaceDetector
@@ -46,6 +48,12 @@ class Pipeline:
             self.tracker.update(detections, now)
         self._classify(frame, now)
         return self._decide(frame, detections, now)
+
+    def warm_up(self) -> None:
+        """Run both models once, so that one that cannot run is known before the door opens. No track comes of it."""
+        grey = np.full((480, 640, 3), 128, np.uint8)
+        self.detector.detect(Frame(grey, 0, 0.0, "warm-up"))
+        self.classifier.classify([grey])
 
     def without_picture(self, reason: str, now: float, frame: Frame | None = None) -> FrameResult:
         """The fail-safe result: tracks age, the decision is `uncertain`."""
