@@ -105,7 +105,6 @@ OPTIONAL = {
     "cv2",
     "ai_edge_litert",
     "tflite_runtime",
-    "skimage",
     "tensorflow",
     "keras",
     "matplotlib",
@@ -138,7 +137,7 @@ def test_config_check_works_without_any_optional_library(tmp_path):
 @pytest.mark.parametrize(
     ("words", "blocked", "cure"),
     [
-        (["demo"], OPTIONAL - {"skimage"}, "python3-opencv"),
+        (["demo"], OPTIONAL, "python3-opencv"),
         (["run", "--source", "usb:0"], {"cv2"}, "python3-opencv"),
         (["run", "--source", "picamera"], {"picamera2"}, "python3-picamera2"),
         (["demo"], {"ai_edge_litert", "tflite_runtime"}, "pip install ai-edge-litert"),

@@ -310,12 +310,6 @@ def test_the_scene_plays_every_act_and_begins_again():
     assert act(end + 0.5) == act(0.5)
 
 
-def test_without_its_portrait_the_demo_names_the_package(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingLibraryError, match="pip install scikit-image"):
-        DemoSource()
-
-
 @pytest.mark.skipif(not Path("/dev/video0").exists(), reason="no camera here")
 def test_a_real_camera_gives_frames():
     with open_source("usb:0") as source:

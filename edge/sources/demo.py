@@ -1,11 +1,10 @@
 """A built-in scene: someone walks in bare, puts a mask on, lets it slip, mends it, and leaves. No camera needed.
 
-The person is Eileen Collins, in NASA's public-domain portrait that scikit-image ships; the masks are drawn.
+The person is Eileen Collins, in NASA's portrait of her, which is in the public domain (portrait.jpg, 512x512); the masks are drawn.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.drawnmask import MaskStyle, draw_mask
-from edge.errors import MissingLibraryError
 from edge.pictures import import_cv2, read_picture
 from edge.preprocess import resize
 from edge.sources.base import ContextMixin
 from edge.types import Frame, Pixels
 
 WIDTH, HEIGHT, RATE = 640, 480, 10
+PORTRAIT = Path(__file__).with_name("portrait.jpg")
 LANDMARKS = ((203.4, 103.6), (247.5, 104.4), (224.1, 127.7), (204.0, 143.1), (242.9, 143.7))
 """Eyes, nose and mouth corners in the portrait, px."""
 
@@ -53,7 +52,7 @@ class DemoSource(ContextMixin):
     """The scene at 640x480, 10 frames a second.
 
     seconds: ends after so many, or never. realtime: paced and stamped by `clock`, as a camera would be; otherwise as fast as it is read.
-    Raises MissingLibraryError without scikit-image or OpenCV.
+    Raises MissingLibraryError without OpenCV.
     """
 
     name = "demo"
@@ -64,7 +63,7 @@ class DemoSource(ContextMixin):
         self._started = clock()
         self._index = 0
         self._frames = None if seconds is None else round(seconds * RATE)
-        portrait = _load_portrait()
+        portrait = read_picture(PORTRAIT)
         self._wall = _make_wall(portrait)
         self._alpha = _person_alpha()
         self._people = {name: portrait if style is None else draw_mask(portrait, LANDMARKS, style) for name, style in STYLES.items()}
@@ -118,15 +117,6 @@ def act(at: float) -> tuple[str, float]:
             return action, (at - begin) / (end - begin)
         begin = end
     raise AssertionError("the scene has no end")
-
-
-def _load_portrait() -> Pixels:
-    spec = importlib.util.find_spec("skimage")  # found, not imported: its import takes longer than our start-up
-    folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    path = next((folder / "data" / "astronaut.png" for folder in folders if (folder / "data" / "astronaut.png").is_file()), None)
-    if path is None:
-        raise MissingLibraryError("the demo's portrait is missing; `pip install scikit-image` or `sudo apt install python3-skimage`")
-    return read_picture(path)
 
 
 def _person_size() -> tuple[int, int]:
