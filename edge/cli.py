@@ -1,4 +1,4 @@
-"""The command line: `python -m edge {run,demo,image,bench,config}`. Data on stdout, talk on stderr."""
+"""The command line: `python -m edge {run,demo,image,bench,doctor,config}`. Data on stdout, talk on stderr."""
 
 from __future__ import annotations
 
@@ -88,6 +88,13 @@ def bench_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def doctor_command(arguments: argparse.Namespace) -> int:
+    """Check everything, and say what to do."""
+    from edge.doctor.command import make_context, run_doctor
+
+    return run_doctor(make_context(arguments.config, os.environ), arguments.quick, arguments.json, lambda line: print(line, flush=True))
+
+
 def config_command(arguments: argparse.Namespace) -> int:
     """Print an example, check a file, or show what is in force."""
     if arguments.action == "example":
@@ -167,6 +174,9 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument("--source", metavar="URI", help="(default: demo)")
     bench.add_argument("--frames", type=int, default=150, help="to measure (default: %(default)s)")
     bench.add_argument("--json", action="store_true", help="one JSON object")
+    doctor = add("doctor", doctor_command, "Check this machine and what is installed; say what is wrong and what to type next.")
+    doctor.add_argument("--quick", action="store_true", help="only what takes no time and no rights: no camera, no devices, no service")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
     config = add("config", config_command, "Print an example configuration, check one, or show the one in force.")
     config.add_argument("action", choices=("example", "check", "show"))
     config.add_argument("--json", action="store_true", help="with show: one JSON object")

@@ -23,6 +23,7 @@ LAYERS = {
     "edge.tracking": 2,
     "edge.decision": 2,
     "edge.health": 2,
+    "edge.board": 1,
     "edge.sources": 3,
     "edge.sinks": 3,
     "edge.pipeline": 4,
@@ -126,6 +127,14 @@ def run_blocked(*words: str, blocked=OPTIONAL) -> subprocess.CompletedProcess:
 def test_these_work_without_any_optional_library(words):
     result = run_blocked(*words)
     assert result.returncode == 0, result.stderr
+
+
+def test_the_doctor_works_without_any_optional_library_and_says_what_is_missing():
+    result = run_blocked("doctor", "--quick")
+    assert result.returncode == 1
+    assert "fail  opencv" in result.stdout
+    assert "python3-opencv" in result.stdout
+    assert "Traceback" not in result.stderr
 
 
 def test_config_check_works_without_any_optional_library(tmp_path):

@@ -1,0 +1,1 @@
+"""`python -m edge doctor`: what is there, what is wrong, and what to type next."""

@@ -1,0 +1,86 @@
+"""What was installed: configuration, models, and a runtime that really runs them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge.app import CLASSIFIER, DETECTOR, MODELS
+from edge.config import Config, as_tables
+from edge.doctor.check import Context, Result, fail, ok
+from edge.errors import MaskEdgeError
+from edge.inference.card import load_card
+
+PROBE_S = 20.0
+"""An import of the runtime from a slow card, and two inferences."""
+
+
+def check_config(context: Context) -> Result:
+    """Valid as a whole: keys, types, ranges, and environment."""
+    if context.config_error:
+        return fail(context.config_error, "correct it; `python -m edge config example` shows every key")
+    return ok(str(context.config_path) if context.config_path else "none given: the defaults (and MASK_EDGE_* variables)")
+
+
+def check_models(context: Context) -> Result:
+    """Each model is there, whole, and the one that its card describes."""
+    paths = model_paths(context.config)
+    try:
+        cards = [load_card(path) for path in paths]
+    except MaskEdgeError as error:
+        return fail(str(error), "install again: `sudo ./setup.sh`, or copy both files of the model")
+    return ok(", ".join(f"{card.path.name} ({card.task}, SHA-256 {card.sha256[:8]})" for card in cards))
+
+
+def check_opencv(context: Context) -> Result:
+    """USB cameras, streams, pictures and the window need it. Found, not imported: that takes a second on a Pi."""
+    if not installed("cv2"):
+        return fail("OpenCV is not installed", "sudo apt install python3-opencv (or pip install opencv-python-headless)")
+    return ok("installed")
+
+
+def check_runtime(context: Context) -> Result:
+    """One inference of each model, in a child: a runtime that does not fit the processor dies of a signal."""
+    words = [sys.executable, "-m", "edge.doctor.probe", "models", json.dumps(as_tables(context.config))]
+    try:
+        child = context.run(words, PROBE_S)
+    except subprocess.TimeoutExpired:
+        return fail(f"no inference within {PROBE_S:.0f} s", "the machine is overloaded or its card is failing: `top`, `sudo dmesg | tail`")
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        return fail(f"the TFLite runtime crashes here ({name})", "pip install 'ai-edge-litert==2.1.6' is the version tested on Raspberry Pi OS")
+    answer = last_json(child.stdout)
+    if "error" in answer:
+        return fail(answer["error"], "put that right, then `python -m edge doctor` again")
+    models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
+    return ok(f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}: {models}")
+
+
+def installed(module: str) -> bool:
+    """Without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def model_paths(config: Config) -> list[Path]:
+    """The files that this configuration uses; the cascade comes with OpenCV and has none."""
+    detector = {"auto": [MODELS / DETECTOR], "cascade": []}.get(config.detector.model, [Path(config.detector.model)])
+    classifier = MODELS / CLASSIFIER if config.classifier.model == "auto" else Path(config.classifier.model)
+    return [*detector, classifier]
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """A probe's answer: the last line of what it printed; libraries may have talked before."""
+    lines = text.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        answer = None
+    return answer if isinstance(answer, dict) else {"error": f"the probe gave no answer, but: {text.strip()[-200:] or 'nothing'}"}

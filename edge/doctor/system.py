@@ -1,0 +1,123 @@
+"""The machine: operating system, board, Python, memory, disk, temperature and power."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from edge.board import board_model, memory_mb, read_sensors, read_text
+from edge.doctor.check import Context, Result, fail, ok, warn
+
+RELEASES = ("bookworm", "trixie")
+"""What the setup is tested with."""
+
+HOT_C, VERY_HOT_C = 80.0, 85.0
+"""A Pi is slowed down from the first on, and held back hard from the second on (Raspberry Pi documentation, frequency management)."""
+
+SUPPLY = "use the supply made for this Pi (Pi 5: 5 V 5 A; Pi 4: 5 V 3 A) with a short cable, and a powered hub for sticks"
+COOLING = "give it a heat sink or a fan, and a place without sun"
+FEW_MB, NO_MB = 500, 50
+
+
+def check_os(context: Context) -> Result:
+    """Release and architecture."""
+    release = _os_release(context.root)
+    name, machine = release.get("PRETTY_NAME", "unknown system"), context.machine
+    detail = f"{name}, {machine}"
+    if machine not in ("x86_64", "aarch64", "AMD64", "arm64"):
+        return fail(f"{detail}: no TFLite runtime exists for it", "flash the 64-bit Raspberry Pi OS")
+    if _is_pi(context.root) and release.get("VERSION_CODENAME") not in RELEASES:
+        return warn(f"{detail}: setup.sh is tested with {' and '.join(RELEASES)}", "flash the present Raspberry Pi OS (64-bit)")
+    return ok(detail)
+
+
+def check_board(context: Context) -> Result:
+    """Which board."""
+    model = board_model(context.root)
+    return ok(model or "unknown: neither a device tree nor DMI names it")
+
+
+def check_python(context: Context) -> Result:
+    """Version and environment."""
+    place = f"environment {sys.prefix}" if sys.prefix != sys.base_prefix else "the system's own"
+    return ok(f"{'.'.join(map(str, sys.version_info[:3]))}, {place}")
+
+
+def check_memory(context: Context) -> Result:
+    """Free memory: runtime, models and frames take about 200 MB."""
+    memory = memory_mb(context.root)
+    if memory is None:
+        return ok("unknown: no /proc/meminfo")
+    total, available = memory
+    detail = f"{available:.0f} of {total:.0f} MB available"
+    return (
+        ok(detail) if available >= 250 else warn(detail, "close other programs, or switch the desktop off: `sudo raspi-config`, System Options, Boot")
+    )
+
+
+def check_disk(context: Context) -> Result:
+    """Room for logs and upgrades."""
+    usage = shutil.disk_usage(context.root)
+    return judge_disk(usage.free / 2**20, usage.total / 2**20)
+
+
+def judge_disk(free_mb: float, total_mb: float) -> Result:
+    """The verdict on a disk."""
+    detail = f"{free_mb / 1024:.1f} of {total_mb / 1024:.1f} GB free"
+    if free_mb >= FEW_MB:
+        return ok(detail)
+    cure = "make room: `sudo apt clean`, `sudo journalctl --vacuum-size=50M`; `du -xh / 2>/dev/null | sort -h | tail` shows the large ones"
+    return warn(detail, cure) if free_mb >= NO_MB else fail(detail, cure)
+
+
+def check_temperature(context: Context) -> Result:
+    """Too hot is slow, and slow is late at the door."""
+    sensors = read_sensors(context.root)
+    if sensors.temperature_c is None:
+        return ok("no sensor here")
+    fan = "" if sensors.fan_rpm is None else f", fan {sensors.fan_rpm} rpm"
+    detail = f"{sensors.temperature_c:.0f} C{fan}"
+    if sensors.temperature_c < HOT_C:
+        return ok(detail)
+    return warn(f"{detail}: {'far ' if sensors.temperature_c >= VERY_HOT_C else ''}too hot, the processor is slowed down", COOLING)
+
+
+def check_power(context: Context) -> Result:
+    """Under-voltage and throttling, now and, where the firmware can be asked, since the boot."""
+    sensors = read_sensors(context.root)
+    past = _since_boot(context)
+    if sensors.under_voltage:
+        return warn("under-voltage now", SUPPLY)
+    if past & 1 << 16:
+        return warn("under-voltage since the boot, not at this moment", SUPPLY)
+    if sensors.throttled:
+        return warn("the processor is slowed down now", COOLING)
+    if past & 0b1110 << 16:
+        return warn("the processor was slowed down since the boot, not at this moment", COOLING)
+    if sensors.under_voltage is None and sensors.throttled is None:
+        return ok("no sensor here")
+    return ok("no under-voltage" + (", not throttled" if sensors.throttled is not None else ""))
+
+
+def _since_boot(context: Context) -> int:
+    """vcgencmd's get_throttled: its high bits stay until the boot. 0 without it: the service cannot ask, a person at the terminal mostly can."""
+    if not context.has("vcgencmd"):
+        return 0
+    try:
+        found = re.search(r"throttled=0x([0-9a-fA-F]+)", context.run(["vcgencmd", "get_throttled"], 2.0).stdout)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return int(found[1], 16) if found else 0
+
+
+def _os_release(root: Path) -> dict[str, str]:
+    """os-release(5)."""
+    lines = (read_text(root / "etc/os-release") or read_text(root / "usr/lib/os-release") or "").splitlines()
+    return {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in lines)}
+
+
+def _is_pi(root: Path) -> bool:
+    return "Raspberry Pi" in (board_model(root) or "")
