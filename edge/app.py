@@ -11,6 +11,7 @@ from edge.decision import Policy, PolicySettings
 from edge.errors import ModelError
 from edge.health import PictureHealth
 from edge.inference.card import load_card
+from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
 from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.pipeline import Pipeline
@@ -72,17 +73,34 @@ def build_classifier(config: Config) -> MaskClassifier:
     return MaskClassifier(path, settings.threads)
 
 
+def build_accelerator(config: Config, detector: FaceDetector, classifier: MaskClassifier, live: bool) -> Accelerator | None:
+    """Puts the configured Edge TPU before the models; None for the CPU alone.
+
+    live: do not wait for it, the CPU begins; otherwise it is tried first, so that one device runs all frames.
+    """
+    settings = config.accelerator
+    if settings.use == "cpu":
+        return None
+    models = [classifier.model, *([detector.model] if isinstance(detector, SSDFaceDetector) else [])]
+    accelerator = Accelerator(models, AcceleratorSettings(settings.use == "edgetpu", settings.library, settings.slow_at))
+    if not live:
+        accelerator.start()
+    return accelerator
+
+
 def build_pipeline(config: Config, live: bool) -> Pipeline:
     """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
     decision = config.decision
+    detector, classifier = build_detector(config), build_classifier(config)
     return Pipeline(
-        build_detector(config),
-        build_classifier(config),
+        detector,
+        classifier,
         Tracker(TrackerSettings(hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
         Policy(PolicySettings(decision.min_on_s, decision.min_face_px)),
         config.classifier.budget,
         config.classifier.settled_every_s,
         PictureHealth() if live else None,
+        build_accelerator(config, detector, classifier, live),
     )
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     from edge.app import camera_settings
     from edge.sources import open_source
 
-    config = _configure(arguments, {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}})
+    flags = {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}}
+    config = _configure(arguments, flags)
     return _loop(config, open_source(config.source.uri, camera_settings(config), config.source.wait))
 
 
@@ -60,13 +62,15 @@ def demo_command(arguments: argparse.Namespace) -> int:
 
 def image_command(arguments: argparse.Namespace) -> int:
     """Single pictures."""
-    from edge.app import build_classifier, build_detector
+    from edge.app import build_accelerator, build_classifier, build_detector
     from edge.image import run_image
 
     config = _configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
     annotated = Path(arguments.annotate) if arguments.annotate else None
     paths = [Path(path) for path in arguments.paths]
-    return run_image(paths, build_detector(config), build_classifier(config), arguments.min_score or 0.0, annotated, arguments.json)
+    detector, classifier = build_detector(config), build_classifier(config)
+    with build_accelerator(config, detector, classifier, live=False) or nullcontext():
+        return run_image(paths, detector, classifier, arguments.min_score or 0.0, annotated, arguments.json)
 
 
 def bench_command(arguments: argparse.Namespace) -> int:
@@ -84,6 +88,7 @@ def bench_command(arguments: argparse.Namespace) -> int:
         report = run_bench(source, pipeline, arguments.frames)
     finally:
         source.close()
+        pipeline.close()
     print(json.dumps(report) if arguments.json else text_report(report))
     return 0
 
@@ -112,7 +117,8 @@ def config_command(arguments: argparse.Namespace) -> int:
 
 def _configure(arguments: argparse.Namespace, flags: Tables) -> Config:
     level = {"log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format}}
-    config = load_config(arguments.config, os.environ, flags | level)
+    accelerator = {"accelerator": {"use": arguments.accelerator}}
+    config = load_config(arguments.config, os.environ, flags | level | accelerator)
     set_up_logging(config.log.level, config.log.format)
     return config
 
@@ -148,6 +154,10 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
     common.add_argument("--debug", action="store_true", help="log everything, show the traceback of an error")
     common.add_argument("--log-format", choices=("text", "json"), help="of the log on stderr")
+    models = argparse.ArgumentParser(add_help=False)
+    models.add_argument(
+        "--accelerator", choices=("auto", "cpu", "edgetpu"), help="a Coral Edge TPU if a good one is there (auto, the default), never, or expected"
+    )
     events = argparse.ArgumentParser(add_help=False)
     events.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
     events.add_argument("--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame")
@@ -157,20 +167,20 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(handler=handler)
         return command
 
-    run = add("run", run_command, "Watch a source and decide, until stopped.", events)
+    run = add("run", run_command, "Watch a source and decide, until stopped.", events, models)
     run.add_argument(
         "--source", metavar="URI", help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder (default: the configured one)"
     )
     run.add_argument("--snapshots", metavar="DIR", help="write an annotated picture of each new decision there")
-    demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events)
+    demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events, models)
     demo.add_argument("--seconds", type=float, default=18.0, help="of the scene (default: %(default)s)")
     demo.add_argument("--out", default="demo-output", metavar="DIR", help="folder for annotated pictures (default: %(default)s)")
-    image = add("image", image_command, "Find faces and masks in pictures, without tracking.")
+    image = add("image", image_command, "Find faces and masks in pictures, without tracking.", models)
     image.add_argument("paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures")
     image.add_argument("--json", action="store_true", help="one JSON object a line")
     image.add_argument("--annotate", metavar="DIR", help="write annotated copies there")
     image.add_argument("--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1")
-    bench = add("bench", bench_command, "Measure every stage on this machine.")
+    bench = add("bench", bench_command, "Measure every stage on this machine.", models)
     bench.add_argument("--source", metavar="URI", help="(default: demo)")
     bench.add_argument("--frames", type=int, default=150, help="to measure (default: %(default)s)")
     bench.add_argument("--json", action="store_true", help="one JSON object")

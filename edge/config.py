@@ -64,6 +64,19 @@ class ClassifierConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceleratorConfig:
+    """A Coral Edge TPU, which runs the *_edgetpu.tflite files beside the models."""
+
+    use: str = _option(
+        "auto",
+        "auto (an Edge TPU if there is a good one), cpu, edgetpu (as auto, but the state is degraded without one)",
+        choices=("auto", "cpu", "edgetpu"),
+    )
+    library: str = _option("libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path")
+    slow_at: float = _option(1.0, "an Edge TPU that takes more than so many times the CPU's time is not used", 0)
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionConfig:
     """From faces to what the door says."""
 
@@ -106,6 +119,7 @@ class Config:
     camera: CameraConfig = field(default_factory=CameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
+    accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
     log: LogConfig = field(default_factory=LogConfig)
     jsonl: JsonLinesConfig = field(default_factory=JsonLinesConfig)

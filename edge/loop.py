@@ -86,6 +86,7 @@ class Loop:
 
     def _close(self) -> None:
         self._source.close()
+        self._pipeline.close()
         for sink in self._sinks:
             sink.close()
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.decision import Policy
 from edge.health import PictureHealth
+from edge.inference.coral.accelerator import Accelerator
 from edge.inference.faces import FaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.preprocess import crop
@@ -22,7 +23,8 @@ from edge.types import Decision, Detection, Frame, FrameResult, Track
 class Pipeline:
     """The stages of one door. `budget`: classifications per frame; `settled_every_s`: how often a settled face is looked at again.
 
-    health: None for files, where a black or still picture is no fault. timer: seconds, for the stage timings alone.
+    health: None for files, where a black or still picture is no fault. accelerator: None where the CPU runs the models. timer: seconds, for the stage
+    timings alone.
     """
 
     detector: FaceDetector
@@ -32,6 +34,7 @@ class Pipeline:
     budget: int = 2
     settled_every_s: float = 0.5
     health: PictureHealth | None = None
+    accelerator: Accelerator | None = None
     timer: Callable[[], float] = time.perf_counter
     _timings: dict[str, float] = field(default_factory=dict)
 
@@ -60,6 +63,11 @@ class Pipeline:
         tracks = self.tracker.update([], now)
         return self._result(frame, [], tracks, self.policy.fail(reason, now))
 
+    def close(self) -> None:
+        """Give back what the models hold; may be called twice."""
+        if self.accelerator:
+            self.accelerator.close()
+
     def _classify(self, frame: Frame, now: float) -> None:
         due = self.tracker.due(now, self.budget, self.settled_every_s)
         with self._stage("crop"):
@@ -76,7 +84,8 @@ class Pipeline:
         return self._result(frame, detections, tracks, decision)
 
     def _result(self, frame: Frame | None, detections: list[Detection], tracks: list[Track], decision: Decision) -> FrameResult:
-        return FrameResult(frame, tuple(detections), tuple(tracks), decision, tuple(self.tracker.take_events()), self._timings)
+        degraded = self.accelerator.degraded if self.accelerator else ""
+        return FrameResult(frame, tuple(detections), tuple(tracks), decision, tuple(self.tracker.take_events()), self._timings, degraded)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -178,7 +178,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """All that is known of one frame. `frame` is None where the source gave none. timings_ms: stage -> milliseconds."""
+    """All that is known of one frame. `frame` is None where the source gave none. timings_ms: stage -> milliseconds.
+
+    degraded: what does not work as it should while the decisions go on, a few words for a person; empty where all is well.
+    """
 
     frame: Frame | None
     detections: tuple[Detection, ...]
@@ -186,3 +189,4 @@ class FrameResult:
     decision: Decision
     events: tuple[Event, ...]
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    degraded: str = ""

@@ -46,7 +46,8 @@ class DetectorCard:
 class ModelCard:
     """What the runtime needs to know of a model file; everything else on the card is for people.
 
-    width, height: of the input, px. labels, crop_margin: of a classifier. detector: of a detector.
+    width, height: of the input, px. labels, crop_margin: of a classifier. detector: of a detector. compiled_from: SHA-256 of the file that a file for
+    the Edge TPU was made of, else empty.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class ModelCard:
     labels: tuple[Label, ...]
     crop_margin: float
     detector: DetectorCard | None
+    compiled_from: str = ""
 
 
 def card_path(model: Path) -> Path:
@@ -110,6 +112,7 @@ def _parse(model: Path, data: Mapping[str, Any]) -> ModelCard:
         labels=tuple(Label(label) for label in data["labels"]) if task == "classification" else (),
         crop_margin=float(data.get("crop_margin", CROP_MARGIN)),
         detector=_parse_detector(data["detector"]) if task == "detection" else None,
+        compiled_from=str(data.get("edgetpu", {}).get("source_sha256", "")),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,30 @@ class Output:
         return dequantise(self.values, self.scale, self.zero_point)
 
 
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """An input or output tensor. dtype: numpy's name. scale is 1 and zero_point 0 where it is not quantised."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float
+    zero_point: int
+
+
+def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
+    """From an interpreter's input or output details."""
+    return TensorSpec(detail["name"], tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name, *_quantisation(detail))
+
+
+Accelerated = Callable[[npt.NDArray[np.int8]], list[npt.NDArray[Any]] | None]
+"""Runs an input tensor somewhere else and returns all output tensors, or None where the CPU has to do it."""
+
+
 class TFLiteModel:
     """An int8 model ready to run. Not for use by two threads at once.
+
+    accelerated: tried first for every inference, the CPU takes over with the same input whenever it returns None. values: the input tensor.
 
     card: says which file and which input. threads: 0 means one per core, at most 4. reference_kernels: slow, but bit-identical on every machine.
     Raises ModelError where the file is not an int8 model with the card's input, MissingLibraryError without a runtime.
@@ -73,8 +96,12 @@ class TFLiteModel:
             raise ModelError(f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]}); convert it again") from error
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
+        self.input_spec = tensor_spec(self._input)
+        self.output_specs = tuple(tensor_spec(detail) for detail in self._outputs)
         self._check()
-        self._scale, self._zero_point = _quantisation(self._input)
+        self.accelerated: Accelerated | None = None
+        self.values: npt.NDArray[np.int8] = np.zeros(self.input_spec.shape, np.int8)
+        self._answers: list[npt.NDArray[Any]] | None = None
 
     def run(self, pixels: Pixels) -> list[Output]:
         """One inference. pixels: uint8 (height, width, 3) RGB of the card's size. Returns all outputs, in the file's order."""
@@ -84,19 +111,27 @@ class TFLiteModel:
 
     def set_input(self, pixels: Pixels) -> None:
         """Quantise a picture into the input tensor."""
-        self._interpreter.set_tensor(self._input["index"], quantise(pixels, self._scale, self._zero_point)[None])
+        self.set_values(quantise(pixels, self.input_spec.scale, self.input_spec.zero_point)[None])
+
+    def set_values(self, values: npt.NDArray[np.int8]) -> None:
+        """Fill the input tensor: int8 (1, height, width, 3), quantised already."""
+        self.values = values
+        self._interpreter.set_tensor(self._input["index"], values)
 
     def invoke(self) -> None:
         """The bare inference, without input and output."""
-        self._interpreter.invoke()
+        self._answers = self.accelerated(self.values) if self.accelerated else None
+        if self._answers is None:
+            self._interpreter.invoke()
 
     def outputs(self) -> list[Output]:
         """Copies of the outputs of the last `invoke`."""
-        return [Output(detail["name"], self._interpreter.get_tensor(detail["index"]), *_quantisation(detail)) for detail in self._outputs]
+        values = self._answers or [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        return [Output(spec.name, tensor, spec.scale, spec.zero_point) for spec, tensor in zip(self.output_specs, values, strict=True)]
 
     def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Name and shape of each output."""
-        return [(detail["name"], tuple(int(n) for n in detail["shape"])) for detail in self._outputs]
+        return [(spec.name, spec.shape) for spec in self.output_specs]
 
     def _check(self) -> None:
         card = self.card

@@ -24,9 +24,11 @@ class LogSink:
         self._since: float | None = None
         self._latest = 0.0
         self._dropped_before = 0
+        self._degraded = ""
         self._reset()
 
     def handle(self, result: FrameResult) -> None:
+        self._degraded = result.degraded
         for event in result.events:
             log.info("%s", describe_event(event))
         decision = result.decision
@@ -61,7 +63,13 @@ class LogSink:
         total = self._drops()
         slow = float(np.percentile(self._times, 90))
         log.info(
-            "summary: %d frames, %.1f fps, p90 %.0f ms, %d faces, %d dropped", self._frames, rate, slow, self._faces, total - self._dropped_before
+            "summary: %d frames, %.1f fps, p90 %.0f ms, %d faces, %d dropped%s",
+            self._frames,
+            rate,
+            slow,
+            self._faces,
+            total - self._dropped_before,
+            f"; DEGRADED: {self._degraded}" if self._degraded else "",
         )
         self._dropped_before = total
 

@@ -28,12 +28,12 @@ class JsonLinesSink:
     def __init__(self, path: str, every_frame: bool = False, wall_time: bool = True) -> None:
         self.lost = 0
         self._path, self._every_frame, self._wall_time = path, every_frame, wall_time
-        self._last: tuple[State, str] | None = None
+        self._last: tuple[State, str, str] | None = None
         self._broken_line = False
         self._descriptor = _open(path)
 
     def handle(self, result: FrameResult) -> None:
-        decision = (result.decision.state, result.decision.reason)
+        decision = (result.decision.state, result.decision.reason, result.degraded)
         if self._every_frame or result.events or decision != self._last:
             self._write(json.dumps(self._entry(result), ensure_ascii=False).encode() + b"\n")
         self._last = decision
@@ -54,6 +54,8 @@ class JsonLinesSink:
                 entry["file"] = frame.file
         decision = result.decision
         entry["decision"] = {"state": decision.state, "reason": decision.reason, "counts": {k: n for k, n in decision.counts.items() if n}}
+        if result.degraded:
+            entry["degraded"] = result.degraded
         entry["events"] = [{"kind": e.kind, "track": e.track_id, "before": e.before, "after": e.after} for e in result.events]
         entry["tracks"] = [_track_entry(track) for track in result.tracks]
         return entry

@@ -1,0 +1,93 @@
+"""What went wrong with an Edge TPU, its usual cause, and the next step: one line for each failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from edge.inference.coral.child import ChildError
+from edge.inference.coral.sysfs import CoralDevice
+
+LIBRARY = "libedgetpu1-std 16.0tf2.19.1-1 from https://github.com/feranick/libedgetpu/releases"
+"""The newest build for current TFLite runtimes. Google's own, of 2021, breaks with those of 2.12 and later (google-coral/edgetpu#812)."""
+USB2 = 480
+
+
+def absent() -> str:
+    """No device in sysfs."""
+    return "no Coral Edge TPU on USB or PCIe; plug it in"
+
+
+def not_compiled(models: Sequence[Path]) -> str:
+    """These have no compiled file beside them."""
+    names = ", ".join(f"{path.stem}_edgetpu.tflite" for path in models)
+    together = " --co-compile" if len(models) > 1 else ""
+    command = f"python -m convert.compile {' '.join(path.name for path in models)}{together} --out ."
+    return f"{names} not found in {models[0].parent}; on an x86-64 PC, in its folder of models: `{command}`, and copy what it writes"
+
+
+def failed(error: ChildError, device: CoralDevice) -> str:
+    """The child process failed."""
+    if error.kind == "crash":
+        return _crash(error)
+    if error.kind == "hang":
+        cause = "usually its firmware hangs: unplug it, wait a moment, plug it in again; if it comes back, another cable or a powered hub"
+        return f"the Edge TPU hangs ({error.stage}: {error.text}); {cause}"
+    if error.kind == "mismatch":
+        return f"the compiled model is not this model's ({error.text}); compile it again"
+    if error.stage == "import":
+        return f"the TFLite runtime cannot be loaded for it ({_first(error.text)}); `pip install ai-edge-litert`"
+    if error.stage == "load":
+        return _load(error, device)
+    if error.stage == "allocate":
+        text = _first(error.text)
+        return f"the Edge TPU's library does not take the model ({text}); usually runtime and library are of two makes: install {LIBRARY}"
+    return f"an inference on the Edge TPU failed ({_first(error.text)}); usually its cable, its power or heat: a USB 3 port, a powered hub"
+
+
+def _crash(error: ChildError) -> str:
+    if error.stage == "run":
+        return f"the Edge TPU's library gave up ({error.text}); usually the stick lost its power or its cable is loose: another port or a powered hub"
+    cause = f"usually Google's libedgetpu of 2021 with a newer runtime (here {runtime_version()}): install {LIBRARY}"
+    return f"the Edge TPU's library crashed ({error.stage}: {error.text}); {cause}"
+
+
+def _load(error: ChildError, device: CoralDevice) -> str:
+    if "Failed to load delegate" in error.text:
+        return f"the Edge TPU's library cannot open the {device.describe()}; usually another program has it, or its cable or power is weak"
+    return f"the Edge TPU's library cannot be loaded ({_first(error.text)}); install {LIBRARY}"
+
+
+def wrong(steps: float, limit: float) -> str:
+    """The compiled models' answers are not the CPU's."""
+    cause = "usually compiled from another file, or the chip is too hot: compile it again, cool it, else leave it to the CPU"
+    return f"the Edge TPU answers wrongly: {steps:.0f} of 255 steps from the CPU's answer on average, {limit:.0f} is the bound; {cause}"
+
+
+def slow(milliseconds: float, on_cpu: float, device: CoralDevice) -> str:
+    """It is no faster than the CPU."""
+    if 0 < device.speed <= USB2:
+        cause = f"its port runs at {device.speed} Mbit/s: plug it into a USB 3 port (blue)"
+    else:
+        cause = "usually a model that is compiled only in part: `python -m convert.inspect` shows what maps"
+    return f"the Edge TPU is slow: {milliseconds:.1f} ms for all models, the CPU takes {on_cpu:.1f} ms; {cause}; [accelerator] slow_at sets the bound"
+
+
+def gone() -> str:
+    """It was in use and is not in sysfs any more."""
+    return "the Edge TPU has gone from USB or PCIe: unplugged, or without power; plug it in again"
+
+
+def runtime_version() -> str:
+    """Name and version of the installed TFLite runtime."""
+    for name in ("ai-edge-litert", "tflite-runtime"):
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _first(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it does not say why")

@@ -1,0 +1,134 @@
+"""The parent's side of the child process: start it, ask it with a deadline, and tell how it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.inference.coral.arena import ModelSlots, Tensor, lay_out, new_memory, to_json
+from edge.inference.interpreter import TFLiteModel
+
+ROOT = Path(__file__).resolve().parents[3]
+KILLED_S = 1.0
+"""So long a killed child may take to be gone; one that waits for a dead USB bus is left behind, it cannot be waited for."""
+
+
+class ChildError(Exception):
+    """The child failed. kind: `error`, `mismatch`, `crash` or `hang`. stage: import, load, allocate, invoke (the trial), run. text: its own words."""
+
+    def __init__(self, kind: str, stage: str, text: str = "") -> None:
+        super().__init__(f"{kind} at {stage}: {text}")
+        self.kind, self.stage, self.text = kind, stage, text
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of the first inferences. outputs: per model, all tensors. ms: per model, the shortest inference."""
+
+    outputs: list[list[Tensor]]
+    ms: list[float]
+
+
+class Child:
+    """A process that holds the compiled models on the Edge TPU. inputs: one trial input per model. Raises ChildError if it cannot be started."""
+
+    def __init__(self, models: Sequence[tuple[TFLiteModel, Path]], inputs: Sequence[Tensor], library: str, pycoral: bool) -> None:
+        self._slots, size = lay_out([(model.input_spec, model.output_specs) for model, _ in models])
+        descriptor, self._memory = new_memory(size)
+        for slots, values in zip(self._slots, inputs, strict=True):
+            slots.input.view(self._memory)[...] = values
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._stage = "start"
+        paths = [str(path) for _, path in models]
+        try:
+            self._process = _spawn(_job(library, pycoral, paths, self._slots), theirs.fileno(), descriptor)
+        except OSError as error:
+            self._channel.close()
+            raise ChildError("error", "start", str(error)) from error
+        finally:
+            theirs.close()
+            os.close(descriptor)
+
+    def trial(self, timeout_s: float) -> Trial | None:
+        """The trial's result, or None where it is not over within timeout_s. Raises ChildError."""
+        while True:
+            message = self._receive(timeout_s)
+            if message is None:
+                return None
+            if "ready" in message:
+                self._stage = "run"
+                return Trial([self._read(i) for i in range(len(self._slots))], message["ms"])
+            self._stage = message["stage"]
+
+    def infer(self, model: int, values: Tensor, timeout_s: float) -> list[Tensor]:
+        """One inference; copies of all outputs. Raises ChildError where there is no answer in time."""
+        self._slots[model].input.view(self._memory)[...] = values
+        try:
+            self._channel.send(bytes([model]))
+        except OSError:
+            raise self._death() from None
+        if self._receive(timeout_s) is None:
+            raise ChildError("hang", self._stage, f"no answer within {timeout_s:g} s")
+        return self._read(model)
+
+    def hang(self, timeout_s: float) -> ChildError:
+        """The error for a trial that took longer than timeout_s."""
+        return ChildError("hang", self._stage, f"no answer within {timeout_s:g} s")
+
+    def close(self) -> None:
+        """End the process, whatever state it is in; may be called twice."""
+        self._channel.close()
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILLED_S)
+
+    def _receive(self, timeout_s: float) -> dict[str, Any] | None:
+        self._channel.settimeout(max(timeout_s, 1e-6))
+        try:
+            data = self._channel.recv(65536)
+        except TimeoutError:
+            return None
+        except OSError:
+            data = b""
+        if not data:
+            raise self._death()
+        message: dict[str, Any] = json.loads(data)
+        if "error" in message:
+            raise ChildError(message["error"], self._stage, message["text"])
+        return message
+
+    def _death(self) -> ChildError:
+        try:
+            code = self._process.wait(KILLED_S)
+        except subprocess.TimeoutExpired:
+            return ChildError("hang", self._stage, "it neither answers nor ends")
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return ChildError("crash", self._stage, name)
+
+    def _read(self, model: int) -> list[Tensor]:
+        return [slot.view(self._memory).copy() for slot in self._slots[model].outputs]
+
+
+def _job(library: str, pycoral: bool, paths: Sequence[str], slots: Sequence[ModelSlots]) -> str:
+    models = [(path, to_json(one)) for path, one in zip(paths, slots, strict=True)]
+    return json.dumps({"library": library, "pycoral": pycoral, "models": models})
+
+
+def _spawn(job: str, *descriptors: int) -> subprocess.Popen[bytes]:
+    """A fresh interpreter, not a fork: the TFLite runtime has threads. What the library prints is shown with --debug alone."""
+    command = [sys.executable, "-m", "edge.inference.coral.worker", job, *map(str, descriptors)]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quiet = None if logging.getLogger().isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
+    return subprocess.Popen(
+        command, pass_fds=descriptors, env=os.environ | {"PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=quiet
+    )

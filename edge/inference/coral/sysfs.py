@@ -1,0 +1,74 @@
+"""Coral Edge TPUs as the kernel shows them, without opening one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SYS, DEV = Path("/sys"), Path("/dev")
+USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
+"""(vendor, product) -> has its firmware. The stick changes its name when the library first opens it and loads the firmware."""
+PCI_ID = ("0x1ac1", "0x089a")
+
+
+@dataclass(frozen=True, slots=True)
+class CoralDevice:
+    """One Edge TPU. bus: `usb` or `pcie`. node: its device file, which may be missing. firmware: loaded. speed: USB, Mbit/s, 0 where unknown."""
+
+    bus: str
+    node: Path
+    firmware: bool = True
+    speed: int = 0
+
+    def describe(self) -> str:
+        """A few words for a person."""
+        if self.bus == "pcie":
+            return f"Coral on PCIe, {self.node}"
+        port = f" at {self.speed} Mbit/s" if self.speed else ""
+        return f"Coral USB stick{port}, {self.node}{'' if self.firmware else ', firmware not loaded yet'}"
+
+
+def find_devices(sys: Path | None = None, dev: Path | None = None) -> list[CoralDevice]:
+    """All Edge TPUs, USB first. sys, dev: where sysfs and the device files are, other folders in tests."""
+    sys, dev = sys or SYS, dev or DEV
+    return [*_usb(sys, dev), *_pcie(sys, dev)]
+
+
+def access_problem(device: CoralDevice) -> str:
+    """What keeps this process from opening it, with the cure; empty if nothing does."""
+    if not device.node.exists():
+        if device.bus == "pcie":
+            return f"a Coral on PCIe, but no {device.node}: its driver is not loaded; install gasket-dkms, then `sudo modprobe apex`"
+        return f"the stick has no device file {device.node}: is this a container or a sandbox without USB?"
+    if os.access(device.node, os.R_OK | os.W_OK):
+        return ""
+    group = "plugdev" if device.bus == "usb" else "apex"
+    return f"no permission for {device.node}; `./setup.sh --coral auto` sets the rule for group {group}, then log in again and replug it"
+
+
+def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:
+    for entry in sorted((sys / "bus/usb/devices").glob("*")):
+        identity = _read(entry / "idVendor"), _read(entry / "idProduct")
+        if identity in USB_IDS:
+            bus, number = _number(entry / "busnum"), _number(entry / "devnum")
+            yield CoralDevice("usb", dev / f"bus/usb/{bus:03d}/{number:03d}", USB_IDS[identity], _number(entry / "speed"))
+
+
+def _pcie(sys: Path, dev: Path) -> Iterator[CoralDevice]:
+    found = [e for e in sorted((sys / "bus/pci/devices").glob("*")) if (_read(e / "vendor"), _read(e / "device")) == PCI_ID]
+    for i in range(len(found)):
+        yield CoralDevice("pcie", dev / f"apex_{i}")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:  # the stick may go while we look
+        return ""
+
+
+def _number(path: Path) -> int:
+    text = _read(path)
+    return int(text) if text.isdigit() else 0
