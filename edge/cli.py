@@ -14,8 +14,8 @@ from pathlib import Path
 
 from edge import __version__
 from edge.config import Config, Tables, as_tables, as_toml, example, load_config
-from edge.errors import MaskEdgeError, UsageError
-from edge.logs import set_up_logging
+from edge.errors import MaskEdgeError, UsageError, one_line
+from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
 
 
@@ -29,10 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MaskEdgeError as error:
         if arguments.debug:
             raise
-        print(f"mask-edge: {error}", file=sys.stderr)
+        report_error(str(error))
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at exit
+        return 1
+    except Exception as error:
+        if arguments.debug:
+            raise
+        report_error(f"{one_line(error)}: not foreseen; run it again with --debug, and report what it prints")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -140,7 +145,7 @@ def _loop(config: Config, source: Source) -> int:
     except MaskEdgeError:
         source.close()
         raise
-    with stop_on_signals(stop):
+    with stop_on_signals(stop), thread_errors_logged():
         Loop(source, pipeline, sinks, config.source.stale_after_s, stop, supervision=Supervision(Notifier())).run()
     return 0
 

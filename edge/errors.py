@@ -43,5 +43,15 @@ class DataError(MaskEdgeError, ValueError):
     """Training or evaluation data are not usable."""
 
 
+class StageError(MaskEdgeError, RuntimeError):
+    """A stage of the pipeline failed again and again."""
+
+
 class MissingLibraryError(MaskEdgeError, ImportError):
     """An optional library is not installed; the message names the command that installs it."""
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line: our own are written for people, of others the kind says more than the text."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, MaskEdgeError) and text else f"{type(error).__name__}: {text}" if text else type(error).__name__

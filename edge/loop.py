@@ -9,23 +9,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from edge.errors import MaskEdgeError
+from edge.errors import StageError, one_line
 from edge.pipeline import Pipeline
 from edge.sdnotify import Notifier, Supervision
 from edge.sinks.base import Sink
 from edge.sources.base import Source
-from edge.types import Decision, FrameResult
+from edge.types import Decision, Frame, FrameResult
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
 """How long one read may wait: how soon a stop or a stale source is noticed."""
 
+FAILURES_AT_MOST = 10
+"""So many live frames in a row may a stage fail on; then the process ends, for systemd to start it anew with its models loaded again."""
+
 
 class Loop:
     """Runs until the source is finished or `stop` is set. clock: the monotonic one that stamps live frames.
 
-    A sink that raises is left out from then on, and said; the others go on. frames: how many were processed.
+    A sink that raises is left out from then on, and said; the others go on. A live frame on which a stage fails is `uncertain`.
+    frames: how many were read.
     supervision: told after every round, from this thread alone: a stage that hangs falls silent, a lost camera does not.
     """
 
@@ -46,9 +50,13 @@ class Loop:
         self._stale_after_s, self._clock = stale_after_s, clock
         self._stop = stop or threading.Event()
         self._last_frame_at = clock()
+        self._failures = 0
 
     def run(self) -> None:
-        """Raises SourceError where a file breaks off; a lost live source is waited for."""
+        """Raises SourceError where a file breaks off; a lost live source is waited for.
+
+        Raises StageError where the stages fail on a live source again and again; on a file, whatever they raise.
+        """
         self._supervision.ready()
         try:
             while not self._stop.is_set() and not self._source.finished:
@@ -63,9 +71,26 @@ class Loop:
         if frame is not None:
             self._last_frame_at = self._clock()
             self.frames += 1
-            self._hand_out(self._pipeline.process(frame))
+            self._hand_out(self._process(frame))
         elif self._source.live and not self._source.finished:
             self._note_silence()
+
+    def _process(self, frame: Frame) -> FrameResult:
+        """A broken runtime or model must neither pass anybody nor end in silence."""
+        try:
+            result = self._pipeline.process(frame)
+        except Exception as error:
+            if not self._source.live:
+                raise
+            self._failures += 1
+            reason = one_line(error)
+            if self._failures >= FAILURES_AT_MOST:
+                cure = "`python -m edge doctor` tries the models"
+                raise StageError(f"no result for {self._failures} frames in a row, the last time for {reason}; {cure}") from error
+            log.error("no result for a frame (%s)", reason, exc_info=log.isEnabledFor(logging.DEBUG))
+            return self._pipeline.without_picture(f"no result for the picture ({reason})", frame.captured_at, frame)
+        self._failures = 0
+        return result
 
     def _note_silence(self) -> None:
         """No frame in time: uncertain at once if the source says why, else after `stale_after_s`."""
@@ -79,16 +104,27 @@ class Loop:
         for sink in list(self._sinks):
             try:
                 sink.handle(result)
-            except MaskEdgeError as error:
-                log.error("%s is switched off: %s", sink.name, error)
+            except BrokenPipeError:
+                raise  # nobody reads stdout any more: there is nothing to go on for
+            except Exception as error:
+                log.error("%s is switched off: %s", sink.name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
                 self._sinks.remove(sink)
-                sink.close()
+                _close_surely(sink.name, sink.close)
 
     def _close(self) -> None:
-        self._source.close()
-        self._pipeline.close()
+        """The lamps first: a camera's driver may take its time."""
         for sink in self._sinks:
-            sink.close()
+            _close_surely(sink.name, sink.close)
+        _close_surely(self._source.name, self._source.close)
+        _close_surely("pipeline", self._pipeline.close)
+
+
+def _close_surely(name: str, close: Callable[[], None]) -> None:
+    """One that cannot be closed must not leave the next one open."""
+    try:
+        close()
+    except Exception as error:
+        log.error("%s cannot be closed: %s", name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
 
 
 @contextmanager

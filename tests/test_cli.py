@@ -117,6 +117,17 @@ def test_debug_shows_the_traceback():
     assert "Traceback" in run("image", "/nowhere", "--debug").stderr
 
 
+def test_what_nobody_foresaw_is_one_line_and_exits_1(pictures, capsys, monkeypatch):
+    def broken(*arguments):
+        raise KeyError("what")
+
+    monkeypatch.setattr("edge.image.run_image", broken)
+    assert main(["image", str(pictures)]) == 1
+    assert capsys.readouterr().err == "mask-edge: KeyError: 'what': not foreseen; run it again with --debug, and report what it prints\n"
+    with pytest.raises(KeyError):
+        main(["image", "--debug", str(pictures)])
+
+
 @pytest.mark.parametrize("variable", ["CLASSIFIER", "DETECTOR"])
 def test_a_missing_model_is_one_line(variable):
     result = run("run", "--source", "demo", environment={f"MASK_EDGE_{variable}_MODEL": "/nowhere.tflite"})

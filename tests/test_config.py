@@ -1,10 +1,7 @@
-import logging
-
 import pytest
 
 from edge.config import Config, as_toml, example, load_config
 from edge.errors import ConfigError
-from edge.logs import set_up_logging
 
 
 def write(tmp_path, text):
@@ -76,21 +73,3 @@ def test_the_example_is_valid_as_it_is_and_with_every_line_switched_on(tmp_path)
 def test_what_show_prints_can_be_read_back(tmp_path):
     config = load_config(None, {"MASK_EDGE_SOURCE_URI": 'a "quoted" name', "MASK_EDGE_DECISION_HOLD_S": "1.5"})
     assert load_config(write(tmp_path, as_toml(config)), {}) == config
-
-
-@pytest.mark.parametrize(
-    ("style", "environment", "start"), [("text", {}, ""), ("text", {"JOURNAL_STREAM": "8:1"}, "<4>careful"), ("json", {}, '{"time": ')]
-)
-def test_log_formats(capsys, style, environment, start):
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    try:
-        set_up_logging("info", style, environment)
-        logging.getLogger("x").warning("careful with %s", "this")
-        err = capsys.readouterr().err
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
-    assert err.startswith(start)
-    assert "careful with this" in err
-    assert err.count("\n") == 1

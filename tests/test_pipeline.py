@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.decision import Policy
-from edge.errors import SinkError, SourceError
+from edge.errors import SinkError, SourceError, StageError
 from edge.health import PictureHealth
 from edge.inference.faces import SSDFaceDetector
 from edge.inference.masks import MaskClassifier
@@ -130,6 +130,86 @@ def test_a_sink_that_fails_is_left_out_and_the_others_go_on(caplog):
     Loop(ListSource(scene(i) for i in range(6)), build(), [broken, fine]).run()
     assert (len(broken.results), broken.closed, len(fine.results)) == (2, 1, 6)
     assert "broken is switched off: out of paper" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["handle", "close"])
+def test_a_sink_that_breaks_in_an_unforeseen_way_stops_nobody(caplog, where):
+    class Broken(ListSink):
+        def handle(self, result):
+            super().handle(result)
+            if where == "handle":
+                raise KeyError("pin")
+
+        def close(self):
+            super().close()
+            raise RuntimeError("twice")
+
+    broken, fine, source = Broken("broken"), ListSink("fine"), ListSource(scene(i) for i in range(4))
+    Loop(source, build(), [broken, fine]).run()
+    assert (len(fine.results), fine.closed, source.closed, broken.closed) == (4, 1, 1, 1)
+    assert len(broken.results) == (1 if where == "handle" else 4)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["broken is switched off: KeyError: 'pin'"] * (where == "handle") + ["broken cannot be closed: RuntimeError: twice"]
+    assert not any(record.exc_info for record in caplog.records)
+
+
+def test_a_closed_pipe_ends_the_loop():
+    class Closed(ListSink):
+        def handle(self, result):
+            raise BrokenPipeError
+
+    source, fine = ListSource([scene(0), scene(1)]), ListSink()
+    with pytest.raises(BrokenPipeError):
+        Loop(source, build(), [Closed(), fine]).run()
+    assert (source.closed, fine.closed) == (1, 1)
+
+
+class Moody:
+    """A detector that fails on some frames."""
+
+    def __init__(self, inner, fails):
+        self.inner, self.fails = inner, fails
+
+    def detect(self, frame):
+        if frame.index in self.fails:
+            raise ValueError("Cannot set tensor:\n  wrong size")
+        return self.inner.detect(frame)
+
+
+def run_moody(fails, frames=40, live=True):
+    pipeline, sink, source = build(), ListSink(), ListSource((scene(i) for i in range(frames)), live=live)
+    pipeline.detector = Moody(pipeline.detector, fails)
+    loop = Loop(source, pipeline, [sink])
+    try:
+        loop.run()
+    finally:
+        assert (sink.closed, source.closed) == (1, 1)
+    return sink.results
+
+
+def test_a_frame_on_which_the_model_fails_is_uncertain_and_the_next_one_counts_again(caplog):
+    results = run_moody({20, 21, 30})
+    states = [result.decision.state for result in results]
+    assert states[19] is State.PASS
+    assert [states[index] for index in (20, 21, 30)] == [State.UNCERTAIN] * 3
+    assert results[20].decision.reason == "no result for the picture (ValueError: Cannot set tensor: wrong size)"
+    assert results[20].frame is not None
+    assert states[-1] is State.PASS
+    assert [record.getMessage() for record in caplog.records] == ["no result for a frame (ValueError: Cannot set tensor: wrong size)"] * 3
+
+
+def test_a_model_that_fails_again_and_again_ends_the_process():
+    with pytest.raises(StageError, match=r"10 frames in a row.*ValueError: Cannot set tensor: wrong size; `python -m edge doctor`"):
+        run_moody(range(5, 40))
+
+
+def test_failures_that_are_not_in_a_row_do_not_end_it():
+    assert len(run_moody([index for index in range(40) if index % 10])) == 40
+
+
+def test_on_a_file_no_frame_is_skipped():
+    with pytest.raises(ValueError, match="wrong size"):
+        run_moody({3}, live=False)
 
 
 def test_a_file_that_breaks_off_is_an_error_after_all_is_closed():

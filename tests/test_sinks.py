@@ -243,3 +243,18 @@ def test_a_sink_that_fails_in_the_background_is_logged_and_goes_on(caplog):
     sink.close()
     assert broken.seen == [0, 1]
     assert "no room" in caplog.text
+
+
+def test_a_sink_that_breaks_in_the_background_is_not_silent():
+    class Broken(SlowSink):
+        def handle(self, result):
+            raise KeyError("font")
+
+    broken = Broken()
+    sink = BackgroundSink(broken)
+    sink.handle(make_result())
+    sink._thread.join(5)
+    with pytest.raises(SinkError, match="KeyError: 'font'"):
+        sink.handle(make_result())
+    sink.close()
+    assert broken.closed

@@ -284,6 +284,23 @@ def test_a_lost_camera_is_opened_again_and_says_so_meanwhile():
         assert (feed.problem, feed.lost, len(cameras)) == (None, 1, 2)
 
 
+def test_a_camera_whose_binding_raises_anything_is_opened_again():
+    class Nasty(FakeCamera):
+        def read(self, timeout):
+            raise RuntimeError("Camera frontend has timed out")
+
+        def close(self):
+            raise ValueError("not open")
+
+    cameras = iter([Nasty(), FakeCamera()])
+    with LiveFeed(lambda: next(cameras), back_off=(0.01,)) as feed:
+        deadline, frame = time.monotonic() + 5, None
+        while frame is None and time.monotonic() < deadline:
+            frame = feed.read(0.05)
+        assert frame is not None
+        assert feed.lost == 1
+
+
 def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off():
     cameras = iter([FakeCamera(frames=1)])
     feed = LiveFeed(lambda: next(cameras, None) or (_ for _ in ()).throw(SourceError("gone")), back_off=(60.0,))

@@ -7,7 +7,7 @@ import queue
 import threading
 from typing import Protocol
 
-from edge.errors import MaskEdgeError
+from edge.errors import MaskEdgeError, SinkError, one_line
 from edge.types import FrameResult
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,10 @@ class Sink(Protocol):
 
 
 class BackgroundSink:
-    """Runs a slow sink in a thread of its own. The queue is bounded: the oldest result is dropped and counted in `dropped`."""
+    """Runs a slow sink in a thread of its own. The queue is bounded: the oldest result is dropped and counted in `dropped`.
+
+    A MaskEdgeError of the sink is logged, and it goes on; after any other error `handle` raises SinkError.
+    """
 
     def __init__(self, sink: Sink, size: int = 4) -> None:
         self.name = sink.name
@@ -35,9 +38,12 @@ class BackgroundSink:
         self._queue: queue.Queue[FrameResult | None] = queue.Queue(size)
         self._thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
         self._closed = False
+        self._failure: Exception | None = None
         self._thread.start()
 
     def handle(self, result: FrameResult) -> None:
+        if self._failure is not None:
+            raise SinkError(one_line(self._failure)) from self._failure
         self._put(result)
 
     def close(self) -> None:
@@ -67,3 +73,6 @@ class BackgroundSink:
                 self._sink.handle(result)
             except MaskEdgeError as error:
                 log.error("%s: %s", self.name, error)
+            except Exception as error:
+                self._failure = error
+                return

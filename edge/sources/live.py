@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from edge.errors import MaskEdgeError, SourceError
+from edge.errors import SourceError, one_line
 from edge.sources.base import ContextMixin, Source
 from edge.types import Frame
 
@@ -83,8 +84,8 @@ class LiveFeed(ContextMixin):
             try:
                 self._read_until_lost()
                 break
-            except MaskEdgeError as error:
-                self._note_loss(str(error))
+            except Exception as error:  # a driver's binding raises what it likes, and a thread that ends so would never open it again
+                self._note_loss(one_line(error))
                 self._reopen()
         with self._condition:
             self._finished = True
@@ -108,14 +109,15 @@ class LiveFeed(ContextMixin):
     def _note_loss(self, message: str) -> None:
         self.lost += 1
         self.problem = message
-        log.error("%s; trying again", message)
+        log.error("%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
 
     def _reopen(self) -> None:
         """Open the source again, waiting longer after each failure; returns when it is open or the feed is closed."""
         attempt = 0
         while not self._stop.is_set():
             if self._source is not None:
-                self._source.close()
+                with contextlib.suppress(Exception):  # it is broken already
+                    self._source.close()
                 self._source = None
             if self._stop.wait(self._back_off[min(attempt, len(self._back_off) - 1)]):
                 return
@@ -125,6 +127,6 @@ class LiveFeed(ContextMixin):
                 self.name = self._source.name
                 log.info("%s: opened again after %d attempts", self.name, attempt)
                 return
-            except MaskEdgeError as error:
-                self.problem = str(error)
+            except Exception as error:
+                self.problem = one_line(error)
                 log.debug("attempt %d: %s", attempt, error)
