@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge.config import Config
 from edge.decision import Policy, PolicySettings
-from edge.errors import ModelError
+from edge.errors import MaskEdgeError, ModelError
 from edge.health import PictureHealth
+from edge.indicators import DEFAULT_WIRING
 from edge.inference.card import load_card
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
 from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
@@ -17,7 +20,9 @@ from edge.inference.masks import MaskClassifier
 from edge.pipeline import Pipeline
 from edge.sinks.base import BackgroundSink, Sink
 from edge.sinks.events import LogSink
+from edge.sinks.gpio import GpioSink
 from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.retry import RetryingSink
 from edge.sinks.snapshot import SnapshotSink
 from edge.sources.base import CameraSettings, Source
 from edge.tracking import Tracker, TrackerSettings
@@ -112,4 +117,27 @@ def build_sinks(config: Config, source: Source) -> list[Sink]:
     if config.snapshot.directory:
         snapshot = SnapshotSink(Path(config.snapshot.directory), config.snapshot.keep, config.snapshot.blur)
         sinks.append(BackgroundSink(snapshot) if source.live else snapshot)
+    return sinks + build_indicators(config)
+
+
+def build_indicators(config: Config) -> list[Sink]:
+    """What people at the door see. One that cannot be had is said, and the others go on: a missing lamp must not stop the door."""
+    makers: dict[str, Callable[[], Sink]] = {}
+    if config.gpio.configured:
+        makers["gpio"] = lambda: RetryingSink("gpio", lambda: GpioSink(config.gpio))
+    sinks = []
+    for make in makers.values():
+        try:
+            sinks.append(make())
+        except MaskEdgeError as error:
+            log.error("%s; the rest goes on without it", error)
     return sinks
+
+
+def switch_on(config: Config, names: Sequence[str]) -> Config:
+    """With these indicators on (`--sink`): as configured, or with their default wiring."""
+    if "gpio" in names and not config.gpio.configured:
+        red, amber, green = DEFAULT_WIRING
+        log.info("gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d", red, amber, green)
+        config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
+    return config

@@ -1,4 +1,4 @@
-"""The command line: `python -m edge {run,demo,image,bench,doctor,config}`. Data on stdout, talk on stderr."""
+"""The command line: `python -m edge {run,demo,image,bench,doctor,gpio-test,config}`. Data on stdout, talk on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -17,6 +18,8 @@ from edge.config import Config, Tables, as_tables, as_toml, example, load_config
 from edge.errors import MaskEdgeError, UsageError, one_line
 from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
+
+SINKS = ("gpio",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,22 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """The loop on any source."""
-    from edge.app import camera_settings
+    from edge.app import camera_settings, switch_on
     from edge.sources import open_source
 
     flags = {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}}
-    config = _configure(arguments, flags)
+    config = switch_on(_configure(arguments, flags), arguments.sink)
     return _loop(config, open_source(config.source.uri, camera_settings(config), config.source.wait))
 
 
 def demo_command(arguments: argparse.Namespace) -> int:
     """The built-in scene: decisions in the log, and one annotated picture of each."""
+    from edge.app import switch_on
     from edge.sources.demo import DemoSource
 
     out = Path(arguments.out)
-    config = _configure(arguments, {"jsonl": _jsonl(arguments)})
+    config = switch_on(_configure(arguments, {"jsonl": _jsonl(arguments)}), arguments.sink)
     config = replace(config, snapshot=replace(config.snapshot, directory=str(out), blur=False))
-    code = _loop(config, DemoSource(arguments.seconds))
+    code = _loop(config, DemoSource(arguments.seconds, realtime=bool(arguments.sink)))  # at a pace at which one can watch a lamp
     print(f"annotated pictures: {out}", file=sys.stderr)
     return code
 
@@ -105,6 +109,19 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     return run_doctor(make_context(arguments.config, os.environ), arguments.quick, arguments.json, lambda line: print(line, flush=True))
 
 
+def gpio_test_command(arguments: argparse.Namespace) -> int:
+    """Light each lamp in turn, or switch all off."""
+    from edge.app import switch_on
+    from edge.gpiotest import all_off, run_gpio_test
+
+    config = _configure(arguments, {})
+    if arguments.off:
+        all_off(config.gpio)
+    else:
+        run_gpio_test(switch_on(config, ["gpio"]).gpio, arguments.seconds, time.sleep, lambda line: print(line, flush=True))
+    return 0
+
+
 def config_command(arguments: argparse.Namespace) -> int:
     """Print an example, check a file, or show what is in force."""
     if arguments.action == "example":
@@ -122,7 +139,7 @@ def config_command(arguments: argparse.Namespace) -> int:
 
 def _configure(arguments: argparse.Namespace, flags: Tables) -> Config:
     level = {"log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format}}
-    accelerator = {"accelerator": {"use": arguments.accelerator}}
+    accelerator = {"accelerator": {"use": getattr(arguments, "accelerator", None)}}  # not every command runs a model
     config = load_config(arguments.config, os.environ, flags | level | accelerator)
     set_up_logging(config.log.level, config.log.format)
     return config
@@ -166,6 +183,7 @@ def build_parser() -> argparse.ArgumentParser:
     events = argparse.ArgumentParser(add_help=False)
     events.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
     events.add_argument("--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame")
+    events.add_argument("--sink", action="append", default=[], choices=SINKS, help="also show decisions there; may be given several times")
 
     def add(name: str, handler: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, parents=[common, *parents])
@@ -192,6 +210,9 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = add("doctor", doctor_command, "Check this machine and what is installed; say what is wrong and what to type next.")
     doctor.add_argument("--quick", action="store_true", help="only what takes no time and no rights: no camera, no devices, no service")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
+    gpio = add("gpio-test", gpio_test_command, "Light each configured lamp in turn, and say what one should see.")
+    gpio.add_argument("--off", action="store_true", help="instead, switch everything off, as after a crash")
+    gpio.add_argument("--seconds", type=float, default=1.5, help="for each lamp (default: %(default)s)")
     config = add("config", config_command, "Print an example configuration, check one, or show the one in force.")
     config.add_argument("action", choices=("example", "check", "show"))
     config.add_argument("--json", action="store_true", help="with show: one JSON object")

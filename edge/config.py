@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
+from edge.indicators import GpioConfig
+from edge.options import option as _option
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
-
-
-def _option(default: Any, text: str, minimum: float | None = None, choices: tuple[str | int, ...] = ()) -> Any:
-    return field(default=default, metadata={"help": text, "minimum": minimum, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +122,7 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
     jsonl: JsonLinesConfig = field(default_factory=JsonLinesConfig)
     snapshot: SnapshotConfig = field(default_factory=SnapshotConfig)
+    gpio: GpioConfig = field(default_factory=GpioConfig)
 
 
 Tables = dict[str, dict[str, Any]]
@@ -138,7 +137,10 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
     chosen = {table: {key: value for key, value in keys.items() if value is not None} for table, keys in (flags or {}).items()}
     _merge(tables, chosen, "command line")
     types_ = _tables()
-    return Config(**{name: types_[name](**keys) for name, keys in tables.items()})
+    try:
+        return Config(**{name: types_[name](**keys) for name, keys in tables.items()})
+    except ValueError as error:  # keys that are right each, and wrong together
+        raise ConfigError(f"{path or 'configuration'}: {error}") from error
 
 
 def read_file(path: Path) -> Tables:

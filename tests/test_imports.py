@@ -15,6 +15,8 @@ ALLOWED_FROM_EDGE = ("edge.types", "edge.preprocess", "edge.pictures", "edge.dra
 LAYERS = {
     "edge.types": 0,
     "edge.errors": 0,
+    "edge.options": 0,
+    "edge.indicators": 1,
     "edge.preprocess": 1,
     "edge.pictures": 1,
     "edge.drawnmask": 1,
@@ -112,7 +114,9 @@ OPTIONAL = {
     "sklearn",
     "tqdm",
     "gpiozero",
+    "lgpio",
     "luma",
+    "PIL",
     "picamera2",
 }
 

@@ -1,0 +1,95 @@
+"""The way to the Pi's pins: the right chip, and errors that name the cure."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge.errors import MissingLibraryError, SinkError
+
+HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
+"""Labels of the chip behind the header: up to Pi 3 and Zero 2, Pi 4, Pi 5. Its number differs between boards and even between kernels."""
+
+DEVICES = Path("/dev")
+INSTALL = "`sudo apt install python3-gpiozero python3-lgpio`, or away from a Pi `pip install 'mask-edge[gpio]'`"
+MOCK_HINT = '[gpio] factory = "mock" runs without pins'
+
+
+def open_factory(kind: str) -> Any:
+    """gpiozero's pin factory: `mock`, or the pins of this machine (`auto`). None where GPIOZERO_PIN_FACTORY is set: gpiozero then follows that.
+
+    Raises MissingLibraryError without gpiozero or lgpio, SinkError where there are no pins or no permission.
+    """
+    try:
+        from gpiozero import Device
+        from gpiozero.pins.mock import MockFactory
+    except ImportError as error:
+        raise MissingLibraryError(f"gpio: gpiozero is not installed; {INSTALL}") from error
+    if kind == "mock":
+        return MockFactory()
+    if Device.pin_factory is None and "GPIOZERO_PIN_FACTORY" not in os.environ:
+        with explained():
+            Device.pin_factory = _lgpio_factory()  # one for all: two factories would fight over the chip; gpiozero closes it at exit
+    return Device.pin_factory
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns what gpiozero and lgpio raise into one line with a cure."""
+    try:
+        yield
+    except (SinkError, MissingLibraryError):
+        raise
+    except Exception as error:  # lgpio.error is a bare Exception, and gpiozero passes it on
+        text = str(error).strip("'")
+        if "busy" in text or "in use" in text:
+            cure = "another program has the pin: `sudo systemctl stop mask-edge` if it is the service; `gpioinfo` names the user"
+        else:
+            cure = MOCK_HINT
+        raise SinkError(f"gpio: {text or type(error).__name__}; {cure}") from error
+
+
+def _lgpio_factory() -> Any:
+    chips = sorted(DEVICES.glob("gpiochip*"))
+    if not chips:
+        raise SinkError(f"gpio: no /dev/gpiochip*, so this machine has no pins; {MOCK_HINT}")
+    try:
+        with chdir(_lgpio_folder()):
+            import lgpio
+        from gpiozero.pins.lgpio import LGPIOFactory
+    except ImportError as error:
+        raise MissingLibraryError(f"gpio: lgpio is not installed; {INSTALL}") from error
+    return LGPIOFactory(chip=header_chip(lgpio, chips))
+
+
+def _lgpio_folder() -> str:
+    """Where lgpio may make the pipe that it makes at import, in the working directory or in LG_WD (to which it then changes): a place of its own."""
+    if "LG_WD" in os.environ:
+        return os.environ["LG_WD"]
+    folder = tempfile.mkdtemp(prefix="mask-edge-lgpio-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def header_chip(lgpio: Any, chips: list[Path]) -> int:
+    """The number of the chip behind the header, found by its label."""
+    labels = []
+    for path in chips:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise SinkError(f"gpio: no permission for {path}; `sudo usermod -aG gpio $USER`, then log in again")
+        number = int(path.name.removeprefix("gpiochip"))
+        handle = lgpio.gpiochip_open(number)
+        try:
+            label = lgpio.gpio_get_chip_info(handle)[3]
+        finally:
+            lgpio.gpiochip_close(handle)
+        if label in HEADER_CHIPS:
+            return number
+        labels.append(f"{path.name} {label}")
+    raise SinkError(f"gpio: no chip here is the header of a Raspberry Pi ({', '.join(labels)}); {MOCK_HINT}")
