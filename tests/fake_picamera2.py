@@ -65,6 +65,7 @@ class Device:
     def __init__(self, scene, **behaviour):
         self.scene = scene
         self.formats: dict[str, str] = {}  # stream -> what it gives instead of what is asked
+        self.sizes: dict[str, tuple[int, int]] = {}  # the same for sizes
         self.lores = True
         self.flips = True
         self.controls = dict(PI_CONTROLS)
@@ -142,6 +143,7 @@ class FakePicamera2:
             configuration["lores"] = None
         for stream in ("main", "lores"):
             if configuration[stream]:
+                configuration[stream]["size"] = self.device.sizes.get(stream, configuration[stream]["size"])
                 configuration[stream]["format"] = kind = self.device.formats.get(stream, configuration[stream]["format"])
                 width = configuration[stream]["size"][0]
                 bytes_a_pixel = 4 if kind.startswith("X") else 3 if kind.endswith("888") else 1

@@ -92,11 +92,21 @@ def test_a_camera_without_lores_or_a_small_full_view_has_no_preview(monkeypatch)
     install(monkeypatch, Device(scene(), lores=False))
     with PiCameraSource(0, settings()) as source:
         assert read(source).preview is None
+    install(monkeypatch, Device(scene(), sizes={"lores": (64, 48)}))
+    with PiCameraSource(0, settings()) as source:
+        assert read(source).preview is None
     device = Device(scene())
     install(monkeypatch, device)
     with PiCameraSource(0, settings(preview=(320, 256))) as source:
         assert read(source).preview is None
     assert device.configurations[0]["lores"] is None
+
+
+def test_a_camera_that_gives_another_size_is_taken_as_it_is(monkeypatch):
+    install(monkeypatch, Device(scene(), sizes={"main": (60, 40)}))
+    with PiCameraSource(0, settings()) as source:
+        frame = read(source)
+    assert (frame.width, frame.height, corners(frame.pixels)) == (60, 40, ["red", "green", "grey", "blue"])
 
 
 def test_a_format_that_nobody_knows_is_named(monkeypatch):

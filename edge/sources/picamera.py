@@ -131,7 +131,8 @@ class PiCameraSource(ContextMixin):
             )
         )
         given = camera.camera_configuration()
-        self._to_rgb = {stream: self._converter(given[stream]) for stream in ("main", "lores") if given.get(stream)}
+        small = given.get("lores") and given["lores"]["size"] < given["main"]["size"]  # else it would only be converted twice
+        self._to_rgb = {stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))}
         self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
         log.debug("%s: %s", self.name, {stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"]) for stream in self._to_rgb})
 
