@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edge import __version__
 from edge.config import Config, Tables, as_tables, as_toml, example, load_config
-from edge.errors import MaskEdgeError, UsageError, one_line
+from edge.errors import CameraHangsError, MaskEdgeError, UsageError, one_line
 from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
 
@@ -33,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         report_error(str(error))
+        if isinstance(error, CameraHangsError):
+            sys.stderr.flush()
+            os._exit(error.exit_code)  # an orderly exit would close the camera, and hang there
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at exit

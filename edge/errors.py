@@ -31,6 +31,10 @@ class SourceError(MaskEdgeError, OSError):
     """A camera, stream, file or folder gives no frames."""
 
 
+class CameraHangsError(SourceError):
+    """A camera's driver never returns from a call; the thread in it cannot be ended, only the process."""
+
+
 class SinkError(MaskEdgeError, OSError):
     """An output cannot be opened or written."""
 

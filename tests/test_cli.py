@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.cli import build_parser, main
+from edge.errors import CameraHangsError
 from edge.pictures import read_picture, write_picture
 
 from .conftest import DATA
@@ -228,3 +229,15 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback(words):
     result = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert result.stdout.count("\n") == 1
     assert "Traceback" not in result.stderr
+
+
+def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(monkeypatch, capsys):
+    def hang(*_):
+        raise CameraHangsError("usb:0: the camera hangs")
+
+    left = []
+    monkeypatch.setattr("edge.sources.open_source", hang)
+    monkeypatch.setattr("edge.cli.os._exit", left.append)
+    main(["run", "--source", "usb:0"])
+    assert left == [1]
+    assert "mask-edge: usb:0: the camera hangs" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 """The contract that every source must pass, and what is particular to each."""
 
+import http.server
+import re
+import struct
 import threading
 import time
 from pathlib import Path
@@ -8,15 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.errors import MissingLibraryError, SourceError
+from edge.errors import CameraHangsError, MissingLibraryError, SourceError
 from edge.pictures import write_picture
 from edge.sources import open_source, without_password
 from edge.sources.base import CameraSettings
 from edge.sources.demo import SCENE, DemoSource, act
 from edge.sources.images import FRAMES_A_PICTURE, PictureSource
 from edge.sources.live import LiveFeed
-from edge.sources.opencv import VideoFileSource, _explain_device
+from edge.sources.opencv import CameraSource, VideoFileSource
 from edge.sources.picamera import PiCameraSource
+from edge.sources.v4l2 import check_device, explain, list_usb_cameras
 from edge.types import Frame
 
 from . import fake_picamera2
@@ -137,22 +141,163 @@ def test_an_absent_camera_names_the_devices_that_are_there():
 
 def test_a_forbidden_camera_names_the_group(tmp_path, monkeypatch):
     (tmp_path / "video0").write_text("")
-    monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
-    with pytest.raises(SourceError, match="usermod -aG video"):
-        _explain_device(0, tmp_path)
+    monkeypatch.setattr("edge.sources.v4l2.os.access", lambda *_: False)
+    with pytest.raises(SourceError, match=r"usb:0: no permission for .*video0; `sudo usermod -aG video"):
+        check_device(tmp_path / "video0", "usb:0")
 
 
-def test_a_busy_camera_is_told_apart(tmp_path, monkeypatch):
+def test_a_camera_by_its_id_is_looked_up_at_each_opening(tmp_path):
+    link = tmp_path / "usb-Maker_HD_Webcam-video-index0"
+    for number in (0, 2):
+        (tmp_path / f"video{number}").write_text("")
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"video{number}")
+        assert check_device(link, "usb:x").name == f"video{number}"
+    (tmp_path / "video2").unlink()
+    with pytest.raises(SourceError, match=r"no device .*HD_Webcam.*plug the camera in"):
+        check_device(link, "usb:x")
+    with pytest.raises(SourceError, match=r"^usb:/dev/v4l/by-id/nothing: no device"):
+        open_source("usb:/dev/v4l/by-id/nothing")
+
+
+def test_usb_cameras_are_listed_by_name_without_their_metadata_devices(tmp_path):
+    for name, index, where in (
+        ("video0", "0", "usb1/1-1"),
+        ("video1", "1", "usb1/1-1"),
+        ("video10", "0", "platform/codec"),
+        ("video2", "0", "usb2/2-1"),
+    ):
+        folder = tmp_path / "devices" / where / name
+        folder.mkdir(parents=True)
+        (folder / "index").write_text(index + "\n")
+        (folder / "name").write_text(f"Webcam at {where[:4]}\n")
+        (tmp_path / "class").mkdir(exist_ok=True)
+        (tmp_path / "class" / name).symlink_to(folder)
+    assert list_usb_cameras(classes=tmp_path / "class") == ["/dev/video0 (Webcam at usb1)", "/dev/video2 (Webcam at usb2)"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "capabilities", "refused", "words"),
+    [
+        (b"uvcvideo", 1, 16, "usb:0: in use by another program; `sudo fuser -v .*video0` shows which"),
+        (b"uvcvideo", 1, None, "usb:0: cannot be opened; unplug it"),
+        (b"uvcvideo", 0x800000, None, r"video0 \(HD Webcam\) is no camera; choose one of"),
+        (b"unicam", 1, None, "is the camera module; use the source `picamera`"),
+        (b"rp1-cfe", 1, None, "is the camera module"),
+    ],
+)
+def test_why_a_device_gives_no_pictures(tmp_path, monkeypatch, driver, capabilities, refused, words):
     (tmp_path / "video0").write_text("")
-    monkeypatch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(16, "Device or resource busy")))
-    with pytest.raises(SourceError, match="another program"):
-        _explain_device(0, tmp_path)
+
+    def ioctl(file, request, argument):
+        if request == 0x80685600:
+            return struct.pack("16s32s32sIII12x", driver, b"HD Webcam", b"usb-1", 0, 0x84A00001, capabilities)
+        assert (request, argument[:12]) == (0xC0145608, struct.pack("III", 0, 1, 1))
+        if refused:
+            raise OSError(refused, "Device or resource busy")
+
+    monkeypatch.setattr("edge.sources.v4l2.fcntl.ioctl", ioctl)
+    assert re.search(words, str(explain(tmp_path / "video0", "usb:0")))
 
 
 def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
-    with pytest.raises(SourceError, match="cannot be opened") as caught:
+    with pytest.raises(SourceError, match=r"nobody answers at 127.0.0.1:9 \(Connection refused\)") as caught:
         open_source("rtsp://user:secret@127.0.0.1:9/door")
     assert "secret" not in str(caught.value)
+
+
+# --- a real stream: JPEGs over HTTP, as many network cameras serve them
+
+
+class StreamServer:
+    """Serves one picture of four colours again and again; `stop` closes all connections, as a camera that is switched off."""
+
+    def __init__(self, port: int = 0) -> None:
+        pixels = np.zeros((48, 64, 3), np.uint8)
+        pixels[:24, :32] = (0, 0, 230)  # BGR: red top left
+        picture = cv2.imencode(".jpg", pixels)[1].tobytes()
+        running = self.running = threading.Event()
+        running.set()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if self.path != "/door":
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                try:
+                    while running.is_set():
+                        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                        self.wfile.write(head.encode() + picture + b"\r\n")
+                        time.sleep(0.01)
+                except OSError:
+                    pass
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+    def stop(self) -> None:
+        self.running.clear()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def stream():
+    server = StreamServer()
+    yield server
+    server.stop()
+
+
+def read_one(source):
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        frame = source.read(0.5)
+        if frame is not None:
+            return frame
+    raise AssertionError("no frame")
+
+
+def test_a_stream_is_rgb_upright_and_no_faster_than_asked(stream):
+    with CameraSource(f"http://127.0.0.1:{stream.port}/door", "door", CameraSettings(fps=20, rotation=90)) as source:
+        frames = [read_one(source) for _ in range(5)]
+    assert frames[0].pixels.shape == (64, 48, 3)
+    red, green, _ = frames[0].pixels[4, -5]  # top left, turned clockwise, is top right
+    assert red > 180
+    assert green < 60
+    assert frames[-1].captured_at - frames[0].captured_at >= 0.14
+
+
+def test_a_wrong_path_is_told_apart_from_a_missing_camera(stream):
+    with pytest.raises(SourceError, match=r"127\.0\.0\.1 answers but gives no stream; check the path, user and password"):
+        open_source(f"http://127.0.0.1:{stream.port}/wrong")
+
+
+def test_a_stream_that_breaks_off_is_found_again_when_it_comes_back(stream):
+    url = f"http://127.0.0.1:{stream.port}/door"
+    with LiveFeed(lambda: CameraSource(url, "door"), back_off=(0.05,)) as feed:
+        assert read_one(feed) is not None
+        stream.stop()
+        deadline = time.monotonic() + 15
+        while "nobody answers" not in (feed.problem or "") and time.monotonic() < deadline:
+            feed.read(0.05)
+        assert "nobody answers" in feed.problem
+        again = StreamServer(stream.port)
+        try:
+            frame = None
+            while frame is None and time.monotonic() < deadline:
+                frame = feed.read(0.05)
+            assert frame is not None
+            assert (feed.problem, feed.lost) == (None, 1)
+        finally:
+            again.stop()
 
 
 def test_passwords_are_hidden():
@@ -299,6 +444,88 @@ def test_a_camera_whose_binding_raises_anything_is_opened_again():
             frame = feed.read(0.05)
         assert frame is not None
         assert feed.lost == 1
+
+
+def test_a_camera_that_comes_and_goes_waits_longer_each_time_and_is_said_once(caplog):
+    caplog.set_level("INFO")
+    opened = []
+
+    def open_camera():
+        opened.append(time.monotonic())
+        return FakeCamera(frames=2)
+
+    with LiveFeed(open_camera, back_off=(0.01, 0.02, 0.04, 0.3)) as feed:
+        deadline = time.monotonic() + 5
+        while len(opened) < 6 and time.monotonic() < deadline:
+            feed.read(0.05)
+    assert opened[5] - opened[4] >= 0.3
+    words = [record.message for record in caplog.records]
+    assert words.count("fake: unplugged; trying again") == 1
+    assert sum("pictures again after" in line for line in words) == 1
+
+
+def test_a_camera_that_ran_steadily_begins_its_back_off_anew(caplog):
+    now = [0.0]
+    cameras = []
+
+    def open_camera():
+        cameras.append(FakeCamera())
+        return cameras[-1]
+
+    with LiveFeed(open_camera, back_off=(0.01, 60.0), clock=lambda: now[0]) as feed:
+        for lost in (1, 2, 3):
+            assert read_one(feed) is not None
+            now[0] += 11.0
+            cameras[-1].frames = 0
+            deadline = time.monotonic() + 5
+            while len(cameras) <= lost and time.monotonic() < deadline:
+                feed.read(0.02)
+        assert len(cameras) == 4
+    assert caplog.text.count("fake: unplugged; trying again") == 3
+
+
+class HangingCamera(FakeCamera):
+    """Gives two frames, and then its driver does not come back until `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = threading.Event()
+
+    def read(self, timeout: float) -> Frame | None:
+        if self.index >= 2:
+            self.release.wait(20)
+        return super().read(timeout)
+
+
+def test_a_camera_that_hangs_is_the_problem_and_a_frame_ends_it():
+    camera = HangingCamera()
+    with LiveFeed(lambda: camera, hangs_after_s=0.05, gives_up_after_s=60) as feed:
+        deadline = time.monotonic() + 5
+        while feed.problem is None and time.monotonic() < deadline:
+            feed.read(0.02)
+        assert feed.problem == "fake: the camera hangs: its driver does not answer"
+        camera.release.set()
+        assert read_one(feed) is not None
+        assert feed.problem is None
+
+
+def test_a_camera_that_hangs_on_is_an_error_that_ends_the_run():
+    camera = HangingCamera()
+    feed = LiveFeed(lambda: camera, hangs_after_s=0.02, gives_up_after_s=0.1)
+    with pytest.raises(CameraHangsError, match=r"fake: the camera hangs: no answer for .* ending, so that the service starts again"):
+        while True:
+            feed.read(0.02)
+    camera.release.set()
+    feed.close()
+
+
+def test_waiting_between_attempts_is_not_a_hang():
+    cameras = iter([FakeCamera(frames=1)])
+    opener = lambda: next(cameras, None) or (_ for _ in ()).throw(SourceError("gone"))  # noqa: E731
+    with LiveFeed(opener, back_off=(0.3,), hangs_after_s=0.02, gives_up_after_s=0.05) as feed:
+        for _ in range(20):
+            feed.read(0.02)
+        assert feed.problem in ("fake: unplugged", "gone")
 
 
 def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off():

@@ -17,8 +17,8 @@ FORMS = "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture
 def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = False) -> Source:
     """A source by its address.
 
-    uri: demo, picamera[:N], usb:N, /dev/videoN, rtsp:// or http:// stream, video file, picture, folder of pictures. settings: for cameras.
-    wait: a camera that is not there yet is waited for.
+    uri: demo, picamera[:N], usb:N, /dev/videoN, usb:/dev/v4l/by-id/NAME, rtsp:// or http:// stream, video file, picture, folder of pictures.
+    settings: for cameras. wait: a camera that is not there yet is waited for.
     Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
     """
     settings = settings or CameraSettings()
@@ -32,12 +32,12 @@ def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = F
 
         number = int(module[1] or 0)
         return LiveFeed(lambda: PiCameraSource(number, settings), wait=wait, name=f"picamera:{number}")
-    device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)", uri)
+    device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)|(?:usb:)?(/dev/v4l/.+)", uri)
     if device or uri.startswith(STREAMS):
         from edge.sources.opencv import CameraSource
 
-        address: str | int = int(device[1]) if device else uri
-        name = f"usb:{device[1]}" if device else without_password(uri)
+        address: Path | str = Path(device[2] or f"/dev/video{device[1]}") if device else uri
+        name = (f"usb:{device[1]}" if device[1] else f"usb:{device[2]}") if device else without_password(uri)
         return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name)
     return _open_file(Path(uri))
 

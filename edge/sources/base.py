@@ -47,6 +47,19 @@ class CameraSettings:
     preview: tuple[int, int] | None = None
 
 
+@dataclass(slots=True)
+class Pace:
+    """Frames at most every `period` seconds: a camera may run faster than anybody looks. next_at: when the next one is due."""
+
+    period: float
+    next_at: float
+
+    def took(self, now: float) -> None:
+        """A frame was taken; the next one keeps the beat, unless a whole beat was missed."""
+        kept = self.next_at + self.period
+        self.next_at = kept if kept > now else now + self.period
+
+
 class ContextMixin:
     """Makes a source a context manager."""
 

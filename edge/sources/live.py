@@ -1,4 +1,4 @@
-"""A live source read by its own thread: the newest frame wins, and a lost source is opened again."""
+"""A live source read by its own thread: the newest frame wins, a lost source is opened again, and one that hangs is noticed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from edge.errors import SourceError, one_line
+from edge.errors import CameraHangsError, SourceError, one_line
 from edge.sources.base import ContextMixin, Source
 from edge.types import Frame
 
@@ -17,6 +17,17 @@ log = logging.getLogger(__name__)
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits between attempts to open a lost source; the last one repeats."""
 
+STEADY_S = 10.0
+"""A source that gave frames for so long before it was lost starts its back-off anew; one that comes and goes waits longer each time."""
+
+REMIND_EVERY_S = 600.0
+"""How often the log says that a source is still gone."""
+
+HANGS_AFTER_S, GIVES_UP_AFTER_S = 12.0, 30.0
+"""One call into a source: a driver's own time-outs end within 10 s, so that a longer one hangs."""
+
+HANGS = "the camera hangs: its driver does not answer"
+
 
 class LiveFeed(ContextMixin):
     """Wraps a live source that is opened by `open_source`, in a thread. A slot holds one frame: a newer one replaces it and is counted in `dropped`.
@@ -24,16 +35,32 @@ class LiveFeed(ContextMixin):
     The first opening happens at once, in the caller's thread, so that a wrong address is an error and not a retry. wait: as a service wants it,
     a source that is not there yet is tried again like one that was lost, and goes by `name` until it is open.
     problem: what is wrong at the moment, or None. lost: how often the source was lost.
+
+    A call into a driver may never return, and neither the thread nor the device that it holds can be taken from it: after `hangs_after_s` that is
+    the problem, and after `gives_up_after_s` `read` raises CameraHangsError, for the process to end and systemd to start it afresh.
     """
 
     live = True
 
-    def __init__(self, open_source: Callable[[], Source], back_off: Sequence[float] = BACK_OFF_S, wait: bool = False, name: str = "camera") -> None:
-        self._open, self._back_off = open_source, back_off
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        back_off: Sequence[float] = BACK_OFF_S,
+        wait: bool = False,
+        name: str = "camera",
+        hangs_after_s: float = HANGS_AFTER_S,
+        gives_up_after_s: float = GIVES_UP_AFTER_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open, self._back_off, self._clock = open_source, back_off, clock
+        self._hangs_after_s, self._gives_up_after_s = hangs_after_s, gives_up_after_s
         self.name = name
         self.dropped = 0
         self.lost = 0
         self.problem: str | None = None
+        self._calling_since: float | None = None  # a call into the source that has not returned
+        self._first_frame_at: float | None = None  # since the source was opened
+        self._attempts, self._losses, self._lost_at = 0, 0, 0.0  # losses: since it last ran steadily
         self._source = self._open_first(wait)
         self._slot: Frame | None = None
         self._finished = False
@@ -47,7 +74,7 @@ class LiveFeed(ContextMixin):
         return self._finished and self._slot is None
 
     def read(self, timeout: float) -> Frame | None:
-        """The newest frame, at most once; None after `timeout` seconds without a new one."""
+        """The newest frame, at most once; None after `timeout` seconds without a new one. Raises CameraHangsError."""
         deadline = time.monotonic() + timeout
         with self._condition:
             while self._slot is None and not self._finished:
@@ -55,7 +82,9 @@ class LiveFeed(ContextMixin):
                 if left <= 0 or not self._condition.wait(left):
                     break
             frame, self._slot = self._slot, None
-            return frame
+        if frame is None:
+            self._look_for_a_hang()
+        return frame
 
     def close(self) -> None:
         self._stop.set()
@@ -92,41 +121,79 @@ class LiveFeed(ContextMixin):
             self._condition.notify_all()
 
     def _read_until_lost(self) -> None:
+        self._first_frame_at = None
         while not self._stop.is_set():
             assert self._source is not None
-            frame = self._source.read(timeout=1.0)
+            with self._call():
+                frame = self._source.read(timeout=1.0)
             if frame is not None:
                 self._put(frame)
             elif self._source.finished:
                 return
 
     def _put(self, frame: Frame) -> None:
+        if self._first_frame_at is None:
+            self._first_frame_at = self._clock()
+            if self._losses:
+                level = logging.INFO if self._losses == 1 else logging.DEBUG
+                log.log(level, "%s: pictures again after %.0f s, %d attempts", self.name, self._first_frame_at - self._lost_at, self._attempts)
         with self._condition:
             self.dropped += self._slot is not None
             self._slot, self.problem = frame, None
             self._condition.notify_all()
 
     def _note_loss(self, message: str) -> None:
+        now = self._clock()
+        if self._first_frame_at is not None and now - self._first_frame_at >= STEADY_S:
+            self._attempts = self._losses = 0
+        level = logging.DEBUG if self._losses else logging.ERROR  # one that comes and goes is said once
+        log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
         self.lost += 1
-        self.problem = message
-        log.error("%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
+        self._losses += 1
+        self._lost_at, self.problem = now, message
 
     def _reopen(self) -> None:
         """Open the source again, waiting longer after each failure; returns when it is open or the feed is closed."""
-        attempt = 0
+        remind_at = self._clock() + REMIND_EVERY_S
         while not self._stop.is_set():
             if self._source is not None:
-                with contextlib.suppress(Exception):  # it is broken already
+                with self._call(), contextlib.suppress(Exception):  # it is broken already
                     self._source.close()
                 self._source = None
-            if self._stop.wait(self._back_off[min(attempt, len(self._back_off) - 1)]):
+            if self._stop.wait(self._back_off[min(self._attempts, len(self._back_off) - 1)]):
                 return
-            attempt += 1
+            self._attempts += 1
             try:
-                self._source = self._open()
+                with self._call():
+                    self._source = self._open()
                 self.name = self._source.name
-                log.info("%s: opened again after %d attempts", self.name, attempt)
                 return
             except Exception as error:
                 self.problem = one_line(error)
-                log.debug("attempt %d: %s", attempt, error)
+                log.debug("attempt %d: %s", self._attempts, error)
+            if self._clock() >= remind_at:
+                log.warning("still, after %d attempts: %s", self._attempts, self.problem)
+                remind_at += REMIND_EVERY_S
+
+    @contextlib.contextmanager
+    def _call(self) -> Iterator[None]:
+        """Around every call into the source, so that one that hangs can be seen."""
+        self._calling_since = self._clock()
+        try:
+            yield
+        finally:
+            self._calling_since = None
+
+    def _look_for_a_hang(self) -> None:
+        since = self._calling_since
+        if since is None:
+            return
+        seconds = self._clock() - since
+        if seconds >= self._gives_up_after_s:
+            raise CameraHangsError(
+                f"{self.name}: the camera hangs: no answer for {seconds:.0f} s; ending, so that the service starts again; "
+                "if that does not help, unplug the camera or its power"
+            )
+        if seconds >= self._hangs_after_s and not (self.problem or "").endswith(HANGS):
+            self.problem = f"{self.name}: {HANGS}"
+            log.error("%s", self.problem)

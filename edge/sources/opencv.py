@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from edge.errors import SourceError
 from edge.pictures import import_cv2
-from edge.sources.base import CameraSettings, ContextMixin
+from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
+from edge.sources.v4l2 import check_device, explain
 from edge.types import Frame
 
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
 
@@ -65,61 +71,79 @@ class VideoFileSource(ContextMixin):
 
 
 class CameraSource(ContextMixin):
-    """A USB camera (`usb:0`, `/dev/video0`) or a network stream (`rtsp://...`), in real time.
+    """A USB camera (`usb:0`, `/dev/video0`, `/dev/v4l/by-id/...`) or a network stream (`rtsp://...`), in real time.
 
-    settings: size and rate are asked of a USB camera, which may give others; flips and rotation are done here. Raises SourceError where it cannot
-    be opened or is lost.
+    address: a Path is a USB camera's device, looked up anew at each opening; a str is a stream. settings: size and rate are asked of a USB camera,
+    which may give others; pictures beyond the rate are skipped, flips and rotation are done here. Raises SourceError where it cannot be opened or
+    is lost.
     """
 
     live = True
 
-    def __init__(self, address: str | int, name: str, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._cv2 = cv2 = import_cv2()
+    def __init__(self, address: Path | str, name: str, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        # Or the libraries write a line of their own past our log at every attempt to open what is gone; read once, when they start.
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        self._cv2 = import_cv2()
+        self.name, self._clock, self._index = name, clock, 0
         settings = settings or CameraSettings()
         self._orientation = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
-        self.name, self._clock, self._index = name, clock, 0
-        if isinstance(address, int):
-            _explain_device(address)
-            self._capture = cv2.VideoCapture(address, cv2.CAP_V4L2)
-            width, height = self._orientation.size(settings.width, settings.height)
-            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-            self._capture.set(cv2.CAP_PROP_FPS, settings.fps)
-            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        else:
-            limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-            self._capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
-        if not self._capture.isOpened():
-            self._capture.release()
-            raise SourceError(f"{name}: cannot be opened; is it plugged in, switched on and not used by another program?")
+        self._pace = Pace(1 / settings.fps, clock())
+        self._capture = self._open_device(address, settings) if isinstance(address, Path) else self._open_stream(address)
 
     @property
     def finished(self) -> bool:
         return False
 
     def read(self, timeout: float) -> Frame | None:
-        ok, bgr = self._capture.read()
-        if not ok:
-            raise SourceError(f"{self.name}: gives no more pictures; check its cable or network")
-        rgb = self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB)
-        frame = Frame(self._orientation.apply(rgb), self._index, self._clock(), self.name)
-        self._index += 1
-        return frame
+        deadline = self._clock() + timeout
+        while self._capture.grab():
+            now = self._clock()
+            if now >= self._pace.next_at:
+                ok, bgr = self._capture.retrieve()
+                if not ok:
+                    break
+                self._pace.took(now)
+                rgb = self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB)
+                frame = Frame(self._orientation.apply(rgb), self._index, now, self.name)
+                self._index += 1
+                return frame
+            if now >= deadline:
+                return None
+        raise SourceError(f"{self.name}: gives no more pictures; check its cable or network")
 
     def close(self) -> None:
         self._capture.release()
 
+    def _open_device(self, path: Path, settings: CameraSettings) -> Any:
+        cv2 = self._cv2
+        device = check_device(path, self.name)
+        capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise explain(device, self.name)
+        width, height = self._orientation.size(settings.width, settings.height)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+        capture.set(cv2.CAP_PROP_FPS, settings.fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return capture
 
-def _explain_device(number: int, root: Path = Path("/dev")) -> None:
-    """OpenCV only says that opening failed; the device file tells absent from forbidden. Raises SourceError."""
-    path = root / f"video{number}"
-    if not path.exists():
-        present = ", ".join(sorted(p.name for p in root.glob("video*"))) or "none"
-        raise SourceError(f"usb:{number}: no device {path} (present: {present}); plug the camera in, or choose another number")
+    def _open_stream(self, address: str) -> Any:
+        cv2 = self._cv2
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
+        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
+        if not capture.isOpened():
+            raise _explain_stream(address, self.name)
+        return capture
+
+
+def _explain_stream(address: str, name: str) -> SourceError:
+    """FFmpeg only says that opening failed; whether anybody listens there tells a missing camera from a wrong path or password."""
+    parts = urlsplit(address)
+    host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
     try:
-        with path.open("rb"):
-            pass
-    except PermissionError:
-        raise SourceError(f"usb:{number}: no permission for {path}; `sudo usermod -aG video $USER`, then log in again") from None
+        socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
-        raise SourceError(f"usb:{number}: {path}: {error.strerror}; is another program using the camera?") from error
+        why = error.strerror or str(error)
+        return SourceError(f"{name}: nobody answers at {host}:{port} ({why}); is the camera switched on and in this network?")
+    return SourceError(f"{name}: {host} answers but gives no stream; check the path, user and password in the address")

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.errors import MissingLibraryError, SourceError
 from edge.pictures import import_cv2
-from edge.sources.base import CameraSettings, ContextMixin
+from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
 from edge.sources.pixelformats import converter
 from edge.types import Frame
@@ -41,7 +41,7 @@ class PiCameraSource(ContextMixin):
     def __init__(self, number: int = 0, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = f"picamera:{number}"
         self._settings, self._clock = settings or CameraSettings(), clock
-        self._index, self._period = 0, 1 / self._settings.fps
+        self._index = 0
         self._closed = threading.Event()
         self._job: Any = None  # the request for a picture that picamera2 still owes us
         import_cv2()
@@ -53,7 +53,8 @@ class PiCameraSource(ContextMixin):
         except Exception as error:
             self.close()
             raise error if isinstance(error, SourceError) else _explain(error, self.name) from error
-        self._due = self._last_at = clock()
+        self._last_at = clock()
+        self._pace = Pace(1 / self._settings.fps, self._last_at)
 
     @property
     def finished(self) -> bool:
@@ -61,7 +62,7 @@ class PiCameraSource(ContextMixin):
 
     def read(self, timeout: float) -> Frame | None:
         deadline = self._clock() + timeout
-        if self._closed.wait(max(0.0, min(self._due - self._clock(), timeout))) or self._clock() < self._due:
+        if self._closed.wait(max(0.0, min(self._pace.next_at - self._clock(), timeout))) or self._clock() < self._pace.next_at:
             return None
         with self._request(max(0.0, deadline - self._clock())) as request:
             if request is None:
@@ -69,7 +70,7 @@ class PiCameraSource(ContextMixin):
             pixels = self._upright(self._to_rgb["main"](request.make_array("main")))
             preview = self._upright(self._to_rgb["lores"](request.make_array("lores"))) if "lores" in self._to_rgb else None
         now = self._last_at = self._clock()
-        self._due = max(self._due + self._period, now)
+        self._pace.took(now)
         frame = Frame(pixels, self._index, now, self.name, preview)
         self._index += 1
         return frame
@@ -144,8 +145,8 @@ class PiCameraSource(ContextMixin):
 
     def _frame_us(self) -> int:
         """Microseconds between two pictures of the sensor: an exposure can never be longer than that."""
-        longest = self._settings.exposure_max_ms / 1e3 or self._period
-        return round(min(self._period, longest) * 1e6)
+        period = 1e6 / self._settings.fps
+        return round(min(period, self._settings.exposure_max_ms * 1e3 or period))
 
     def _controls(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """What this camera can be told: frame rate, and with it the exposure; more gain rather than a longer exposure; autofocus all the time."""

@@ -6,7 +6,7 @@
 # What is stood in for, and how: tests/pi/picamera2/virtual_camera.py. Not seen here: a real sensor, lores (this camera has none), autofocus.
 # Exit status 0: every check passed. The root stays in $MASKEDGE_TEST_CACHE, by default ~/.cache/mask-edge-tests.
 set -euo pipefail
-# shellcheck source=tests/pi/roots.sh
+# shellcheck source-path=SCRIPTDIR source=roots.sh
 . "$(dirname "$0")/roots.sh"
 
 main() {

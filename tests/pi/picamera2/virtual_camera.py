@@ -104,10 +104,12 @@ class MemoryFileAllocator(Allocator):
 picamera2.DmaAllocator = MemoryFileAllocator
 
 
+running = {}  # camera -> its pace
+
+
 class Pace:
     """Hands requests to the camera one at a time, as a sensor would fill them."""
 
-    running: "dict[libcamera.Camera, Pace]" = {}
     start, queue_request, stop = libcamera.Camera.start, libcamera.Camera.queue_request, libcamera.Camera.stop
 
     def __init__(self, camera):
@@ -128,12 +130,12 @@ class Pace:
 def start(camera, *arguments, **keywords):
     """As Camera.start, at the pace of a sensor."""
     Pace.start(camera, *arguments, **keywords)
-    Pace.running[camera] = Pace(camera)
+    running[camera] = Pace(camera)
 
 
 def stop(camera, *arguments, **keywords):
     """As Camera.stop."""
-    pace = Pace.running.pop(camera)
+    pace = running.pop(camera)
     with pace.lock:
         pace.stopped = True
     pace.waiting.put(None)
@@ -141,4 +143,4 @@ def stop(camera, *arguments, **keywords):
 
 
 libcamera.Camera.start, libcamera.Camera.stop = start, stop
-libcamera.Camera.queue_request = lambda camera, request: Pace.running[camera].waiting.put(request)
+libcamera.Camera.queue_request = lambda camera, request: running[camera].waiting.put(request)
