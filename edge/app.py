@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from edge.boardwatch import BoardWatch
 from edge.config import Config
 from edge.decision import Policy, PolicySettings
 from edge.errors import MaskEdgeError, ModelError
@@ -111,7 +112,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
 
 def build_sinks(config: Config, source: Source) -> list[Sink]:
     """The log and whatever else is switched on. Slow sinks of a live source get a thread of their own. Raises SinkError."""
-    sinks: list[Sink] = [LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)))]
+    sinks: list[Sink] = [LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)), BoardWatch())]
     if config.jsonl.path:
         sinks.append(JsonLinesSink(config.jsonl.path, config.jsonl.frames == "all", wall_time=source.live))
     if config.snapshot.directory:

@@ -1,8 +1,11 @@
 """Board facts and sensors, read from fake trees."""
 
+import logging
+
 import pytest
 
 from edge.board import Sensors, board_model, memory_mb, read_sensors, resident_mb
+from edge.boardwatch import BoardWatch
 
 from .boardtree import hwmon, make_pi, write
 
@@ -80,3 +83,53 @@ def test_memory_in_mebibytes(tmp_path):
 
 def test_this_process_has_a_resident_memory():
     assert 5 < resident_mb() < 50_000
+
+
+# --- the watch
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO, "edge.boardwatch")
+    return lambda: [(record.levelname, record.getMessage().split(";")[0]) for record in caplog.records]
+
+
+def test_heat_is_said_once_and_once_when_it_is_over(tmp_path, log):
+    watch = BoardWatch(tmp_path)
+    for second, celsius in enumerate([70, 79.9, 80, 84, 79, 76, 81, 74.9, 60]):
+        make_pi(tmp_path, celsius=celsius)
+        watch.look(second * 5.0)
+    assert log() == [("WARNING", "the processor is too hot (80 C) and is slowed down"), ("INFO", "the processor has cooled down")]
+
+
+def test_under_voltage_is_said_once_and_once_when_it_is_over(tmp_path, log):
+    watch = BoardWatch(tmp_path)
+    for second, alarm in enumerate([0, 1, 1, 1, 0, 0]):
+        make_pi(tmp_path, alarm=alarm)
+        watch.look(second * 5.0)
+    assert log() == [("WARNING", "under-voltage: the supply or its cable is too weak"), ("INFO", "the voltage is right again")]
+
+
+def test_the_board_is_looked_at_every_five_seconds_only(tmp_path, log):
+    watch = BoardWatch(make_pi(tmp_path))
+    watch.look(100.0)
+    make_pi(tmp_path, alarm=1)
+    watch.look(104.9)
+    assert not log()
+    watch.look(105.0)
+    assert len(log()) == 1
+
+
+def test_the_summary_holds_what_was_seen_since_the_last_one(tmp_path):
+    watch = BoardWatch(make_pi(tmp_path, throttled="4", alarm=1))
+    watch.look(0.0)
+    make_pi(tmp_path, celsius=50)
+    watch.look(5.0)
+    assert watch.take() == ["50 C", "throttled", "under-voltage", "100 MB"]
+    assert watch.take() == ["50 C", "100 MB"]
+
+
+def test_without_sensors_there_is_nothing_to_say(tmp_path, log):
+    watch = BoardWatch(tmp_path)
+    watch.look(0.0)
+    assert (watch.take(), log()) == ([], [])

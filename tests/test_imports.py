@@ -26,6 +26,7 @@ LAYERS = {
     "edge.decision": 2,
     "edge.health": 2,
     "edge.board": 1,
+    "edge.boardwatch": 2,
     "edge.sources": 3,
     "edge.sinks": 3,
     "edge.pipeline": 4,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge.annotate import annotate, blur_faces
+from edge.boardwatch import BoardWatch
 from edge.errors import SinkError
 from edge.indicators import GpioConfig
 from edge.pictures import read_picture
@@ -20,6 +21,7 @@ from edge.sinks.retry import RetryingSink
 from edge.sinks.snapshot import SnapshotSink
 from edge.types import BoundingBox, Decision, Detection, Event, EventKind, FrameResult, Label, State, Track, TrackStatus
 
+from .boardtree import make_pi
 from .conftest import make_frame
 
 BOX = BoundingBox(10, 8, 40, 40)
@@ -76,14 +78,32 @@ def test_the_log_has_a_line_per_event_and_decision_and_none_per_frame(caplog):
 
 def test_the_summary_comes_at_its_beat_with_rate_and_drops(caplog):
     caplog.set_level(logging.INFO)
-    drops = iter([5, 5, 9, 9])
+    drops = iter([5, 9, 9])
     sink = LogSink(summary_every_s=2.0, drops=lambda: next(drops))
     for index in range(45):
         sink.handle(make_result(index=index, at=index * 0.1))
     lines = [record.getMessage() for record in caplog.records if "summary" in record.getMessage()]
     assert len(lines) == 2
-    assert "10.0 fps, p90 7 ms" in lines[0]
-    assert lines[0].endswith("5 dropped")
+    assert lines[0] == "summary: 21 frames, 10.0 fps, p90 7 ms, 0 new faces, 5 dropped"
+    assert lines[1] == "summary: 20 frames, 10.0 fps, p90 7 ms, 0 new faces, 4 dropped"
+
+
+def test_the_summary_comes_without_a_camera_too(caplog):
+    caplog.set_level(logging.INFO)
+    now = iter(range(100, 200))
+    sink = LogSink(summary_every_s=5.0, clock=lambda: next(now))
+    for _ in range(7):
+        sink.handle(make_result(State.UNCERTAIN, frame=False))
+    assert caplog.records[-1].getMessage() == "summary: 0 frames, 0.0 fps, p90 7 ms, 0 new faces, 0 dropped"
+
+
+def test_the_summary_counts_faces_that_come_and_says_how_the_board_is(caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    sink = LogSink(summary_every_s=10.0, board=BoardWatch(make_pi(tmp_path, celsius=54.4, throttled="4", alarm=1)))
+    for index in range(11):
+        sink.handle(make_result(index=index, at=index, events=[Event(EventKind.NEW, index, None, Label.UNKNOWN, 0.0)] if index in (2, 5) else ()))
+    line = caplog.records[-1].getMessage()
+    assert line == "summary: 11 frames, 1.0 fps, p90 7 ms, 2 new faces, 0 dropped, 54 C, throttled, under-voltage, 100 MB"
 
 
 def test_a_lost_picture_is_a_warning(caplog):

@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.boardwatch import BoardWatch
 from edge.types import Decision, Event, EventKind, FrameResult, Label, State
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class _Window:
+    """What a summary is made of. intervals: frames that came after another one; a rate is intervals over seconds."""
+
+    since: float
+    latest: float
+    frames: int = 0
+    intervals: int = 0
+    new_faces: int = 0
+    times: list[float] = field(default_factory=list)
+
+
 class LogSink:
-    """Writes to `logging`. summary_every_s: 0 for none. drops: how many frames the source has dropped so far."""
+    """Writes to `logging`. summary_every_s: 0 for none. drops: how many frames the source has dropped so far.
+
+    board: also watched, and part of the summary. clock: the one that stamps live frames, for the time without any.
+    """
 
     name = "log"
 
-    def __init__(self, summary_every_s: float = 60.0, drops: Callable[[], int] = lambda: 0) -> None:
-        self._every, self._drops = summary_every_s, drops
+    def __init__(
+        self,
+        summary_every_s: float = 60.0,
+        drops: Callable[[], int] = lambda: 0,
+        board: BoardWatch | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._every, self._drops, self._board, self._clock = summary_every_s, drops, board, clock
         self._last: tuple[State, str] | None = None
-        self._since: float | None = None
-        self._latest = 0.0
         self._dropped_before = 0
-        self._degraded = ""
-        self._reset()
+        self._window: _Window | None = None
 
     def handle(self, result: FrameResult) -> None:
-        self._degraded = result.degraded
         for event in result.events:
             log.info("%s", describe_event(event))
         decision = result.decision
@@ -37,45 +57,40 @@ class LogSink:
             level = logging.WARNING if decision.state is State.UNCERTAIN and result.frame is None else logging.INFO
             log.log(level if changed else logging.INFO, "%s", describe_decision(decision))
             self._last = (decision.state, decision.reason)
-        self._count(result)
+        self._count(result, self._clock() if result.frame is None else result.frame.captured_at)
 
     def close(self) -> None:
-        if self._every and self._frames:
-            self._summarise()
-        self._reset()
+        if self._every and self._window is not None and self._window.frames:
+            self._summarise(self._window)
+        self._window = None
 
-    def _count(self, result: FrameResult) -> None:
-        if result.frame is not None:
-            now = result.frame.captured_at
-            self._since = now if self._since is None else self._since
-            self._latest = now
-            self._frames += 1
-            self._times.append(sum(result.timings_ms.values()))
-            self._faces += len(result.detections)
-            if self._every and now - self._since >= self._every:
-                self._summarise()
-                self._reset()
-                self._since = now
+    def _count(self, result: FrameResult, now: float) -> None:
+        window = self._window
+        if window is None:
+            self._window = window = _Window(now, now)
+        else:
+            window.intervals += result.frame is not None
+        window.latest = now
+        window.frames += result.frame is not None
+        window.new_faces += sum(event.kind is EventKind.NEW for event in result.events)
+        if result.timings_ms:
+            window.times.append(sum(result.timings_ms.values()))
+        if self._board is not None:
+            self._board.look(now)
+        if self._every and now - window.since >= self._every:
+            self._summarise(window)
+            self._window = _Window(now, now)
 
-    def _summarise(self) -> None:
-        seconds = self._latest - (self._since or 0.0)
-        rate = (self._frames - 1) / seconds if seconds > 0 else 0.0
-        total = self._drops()
-        slow = float(np.percentile(self._times, 90))
-        log.info(
-            "summary: %d frames, %.1f fps, p90 %.0f ms, %d faces, %d dropped%s",
-            self._frames,
-            rate,
-            slow,
-            self._faces,
-            total - self._dropped_before,
-            f"; DEGRADED: {self._degraded}" if self._degraded else "",
-        )
-        self._dropped_before = total
-
-    def _reset(self) -> None:
-        self._frames, self._faces, self._since = 0, 0, None
-        self._times: list[float] = []
+    def _summarise(self, window: _Window) -> None:
+        seconds, drops = window.latest - window.since, self._drops()
+        parts = [f"{window.frames} frames, {window.intervals / seconds if seconds > 0 else 0:.1f} fps"]
+        if window.times:
+            parts.append(f"p90 {float(np.percentile(window.times, 90)):.0f} ms")
+        parts += [f"{window.new_faces} new faces", f"{drops - self._dropped_before} dropped"]
+        if self._board is not None:
+            parts += self._board.take()
+        log.info("summary: %s", ", ".join(parts))
+        self._dropped_before = drops
 
 
 def describe_event(event: Event) -> str:
