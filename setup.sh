@@ -1,44 +1,580 @@
 #!/usr/bin/env bash
-# Sets up mask-edge in this folder: ./setup.sh --demo runs it, ./setup.sh --test tests it. See --help.
+# Installs mask-edge as a service (sudo ./setup.sh), or tries it in this folder (./setup.sh --demo). See --help.
 set -euo pipefail
 
 readonly MINIMUM="3.11"
+readonly REQUIRED=(python3-venv python3-numpy python3-opencv)
+# Debian itself lacks python3-lgpio and python3-picamera2; they come from Raspberry Pi's own archive.
+readonly OPTIONAL=(python3-gpiozero python3-lgpio python3-picamera2 python3-luma.oled python3-luma.lcd)
+readonly GROUPS_WANTED=(video gpio i2c spi plugdev render)
+readonly SERVICE="mask-edge"
+readonly UNIT="/etc/systemd/system/$SERVICE.service"
+readonly RULES="/etc/udev/rules.d/60-mask-edge-coral.rules"
+# The service runs with apt's Python, because apt's numpy, OpenCV and picamera2 belong to that one.
+readonly PYTHON="/usr/bin/python3"
+readonly COMMAND="/usr/local/bin/mask-edge"
+readonly CONFIG="/etc/mask-edge/config.toml"
+readonly STATE="/var/lib/mask-edge"
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly HERE
 readonly VENV="${SETUP_VENV:-$HERE/.venv}"
+# Where the machine is looked at; elsewhere than / only in tests.
+readonly SYSROOT="${SETUP_SYSROOT:-}"
+
+action="install" prefix="" coral="auto"
+dry_run=false purge=false assume_yes=false start=true
+step="reading the command line"
 
 usage() {
     cat <<'TEXT'
-usage: ./setup.sh --demo | --test | --help
+usage: sudo ./setup.sh [--dry-run] [--no-start] [--coral auto|none] [--prefix DIR]
+       sudo ./setup.sh --uninstall [--purge [--yes]] [--dry-run] [--prefix DIR]
+       ./setup.sh --demo | --test | --help
 
-  --demo   make a virtual environment, install mask-edge, and run it on the built-in scene
-  --test   install what the tests need as well, and run them
-  --help   this text
+Without an action: installs mask-edge as a service on 64-bit Raspberry Pi OS or Debian, bookworm or trixie.
+May be run again at any time: it does what is missing, and upgrades to what is in this folder.
 
-The environment is .venv in this folder, or $SETUP_VENV. Nothing outside of it is changed,
+  --dry-run      say what would be done, change nothing; needs no root
+  --no-start     install, but leave the service as it is
+  --coral WHAT   auto (the default): prepare for a Coral Edge TPU; none: do not
+  --prefix DIR   install below DIR (default: /opt/mask-edge, or where it is installed)
+  --uninstall    remove the service and all that was installed; configuration and state stay
+  --purge        with --uninstall: remove configuration and state as well
+  --yes          do not ask
+  --demo         make a virtual environment, install mask-edge, and run it on the built-in scene
+  --test         install what the tests need as well, and run them; further words go to pytest
+  --help         this text
+
+The environment of --demo and --test is .venv in this folder, or $SETUP_VENV. Nothing outside of it is changed,
 but for Debian's package python3-venv, which is installed if it is missing.
 TEXT
 }
 
+# --- talking
+
 say() { printf 'setup: %s\n' "$*" >&2; }
 
 fail() {
+    step=""
     say "$1"
     exit "${2:-1}"
 }
 
-check_machine() {
-    case "$(uname -m)" in
-        x86_64 | aarch64) ;;
-        armv7l | armv6l) fail "this is a 32-bit system ($(uname -m)); flash the 64-bit Raspberry Pi OS, the TFLite runtime exists for that alone" ;;
-        *) fail "no TFLite runtime exists for $(uname -m); use a 64-bit Raspberry Pi or PC" ;;
+note() { say "$(printf '%-8s %s' "$1" "$2")"; }
+
+# change TEXT COMMAND...: do it and say so, or in a dry run only say so.
+change() {
+    local text="$1"
+    shift
+    if $dry_run; then
+        note "would" "$text"
+        return
+    fi
+    "$@"
+    note changed "$text"
+}
+
+# Whatever ends the script halfway is named; what is installed is untouched until `activate`.
+on_exit() {
+    local code=$?
+    if [ "$code" != 0 ] && [ -n "$step" ]; then
+        say "failed while $step (exit code $code); what was installed before is unchanged. Mend the cause named above and run setup.sh again"
+    fi
+}
+
+# --- looking at the machine; nothing is changed here
+
+check_architecture() {
+    local machine userland
+    machine="$(uname -m)"
+    # A 32-bit Raspberry Pi OS runs under a 64-bit kernel on newer boards: the packages tell.
+    userland="$(dpkg --print-architecture 2>/dev/null || true)"
+    case "$machine/$userland" in
+        arm*/* | */armhf) fail "this is a 32-bit system ($machine${userland:+, $userland}); flash the 64-bit Raspberry Pi OS, the TFLite runtime exists for that alone" ;;
+        x86_64/* | aarch64/*) ;;
+        *) fail "no TFLite runtime exists for $machine; use a 64-bit Raspberry Pi or PC" ;;
     esac
-    command -v python3 >/dev/null || fail "python3 is missing; sudo apt install python3 python3-venv"
-    python3 - "$MINIMUM" <<'PY' || fail "Python $MINIMUM or newer is needed, this is $(python3 -V); use Raspberry Pi OS bookworm or newer"
+}
+
+# check_python PYTHON
+check_python() {
+    command -v "$1" >/dev/null || fail "python3 is missing; sudo apt install python3 python3-venv"
+    "$1" - "$MINIMUM" <<'PY' || fail "Python $MINIMUM or newer is needed, this is $("$1" -V); use Raspberry Pi OS bookworm or newer"
 import sys
 sys.exit(sys.version_info[:2] < tuple(map(int, sys.argv[1].split("."))))
 PY
 }
+
+os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$SYSROOT/etc/os-release" 2>/dev/null || true; }
+
+check_os() {
+    local name
+    name="$(os_release PRETTY_NAME)"
+    case "$(os_release ID)/$(os_release VERSION_CODENAME)" in
+        debian/bookworm | debian/trixie | raspbian/bookworm | raspbian/trixie) ;;
+        *) fail "the service needs Raspberry Pi OS or Debian, bookworm or trixie; this is ${name:-an unknown system}. ./setup.sh --demo works on more" ;;
+    esac
+    command -v systemctl >/dev/null || fail "the service needs systemd; this system has no systemctl. ./setup.sh --demo works without"
+}
+
+board_model() { tr -d '\0' 2>/dev/null <"$SYSROOT/proc/device-tree/model" || true; }
+
+# check_disk DIR MEGABYTES: free space where DIR is or will be.
+check_disk() {
+    local folder="$1" free
+    while [ ! -d "$folder" ]; do folder="$(dirname "$folder")"; done
+    free="$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')"
+    [ "$free" -ge "$2" ] || fail "$2 MB of free disk space are needed at $folder, there are $free; free some: sudo apt clean"
+}
+
+check_prefix() {
+    case "$prefix" in
+        /home/* | /root/* | /tmp/* | /run/* | /var/tmp/*) fail "--prefix $prefix: the service's sandbox hides this folder; choose one below /opt, /usr/local or /srv" 2 ;;
+        *[!A-Za-z0-9._/-]* | / | *//* | */ | *..*) fail "--prefix $prefix: give a plain absolute path, such as /opt/mask-edge" 2 ;;
+        /*) ;;
+        *) fail "--prefix $prefix: give an absolute path, such as /opt/mask-edge" 2 ;;
+    esac
+}
+
+preflight() {
+    step="looking at this machine"
+    check_architecture
+    check_os
+    check_python "$PYTHON"
+    [ -n "$(runtime_for "$(python_version)")" ] || fail "no TFLite runtime was tested with $("$PYTHON" -V); the service needs Python 3.11 (bookworm) or 3.13 (trixie)"
+    check_prefix
+    [ -f "$HERE/pyproject.toml" ] || fail "this copy of setup.sh only uninstalls; run the one in the folder that you cloned"
+    local needed=400
+    [ -z "$(missing_packages "${REQUIRED[@]}")" ] || needed=2000
+    check_disk "$prefix" "$needed"
+    local board
+    board="$(board_model)"
+    note ok "machine: ${board:-no Raspberry Pi}, $(uname -m), $(os_release PRETTY_NAME), $("$PYTHON" -V)"
+    case "$board" in
+        "Raspberry Pi"*) ;;
+        *) note skipped "camera module and GPIO: not on this board; USB and network cameras work" ;;
+    esac
+    $dry_run || [ "$(id -u)" = 0 ] || fail "root is needed: sudo ./setup.sh (or --dry-run to see what it would do)"
+}
+
+# --- Debian packages
+
+# Those of the given packages that are not installed, one a line.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || printf '%s\n' "$package"
+    done
+}
+
+available() { [ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([^(]\)/\1/p')" ]; }
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+
+have_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
+
+install_packages() {
+    step="installing Debian packages"
+    local missing package wanted=() absent=()
+    missing="$(missing_packages "${REQUIRED[@]}")"
+    if { [ -n "$missing" ] || ! have_lists; } && ! $dry_run; then apt_get update; fi
+    for package in $missing; do wanted+=("$package"); done
+    for package in $(missing_packages "${OPTIONAL[@]}"); do
+        # A fresh card has no lists yet; a dry run fetches none.
+        if ! have_lists || available "$package"; then wanted+=("$package"); else absent+=("$package"); fi
+    done
+    if [ "${#wanted[@]}" = 0 ]; then
+        note ok "Debian packages"
+    else
+        change "Debian packages: ${wanted[*]}" apt_get install -y --no-install-recommends "${wanted[@]}"
+        $dry_run || remember "package" "${wanted[@]}"
+    fi
+    [ "${#absent[@]}" = 0 ] || note skipped "Debian packages that this system's archive does not have: ${absent[*]}"
+}
+
+# --- what was installed is remembered, so that uninstalling removes that and nothing else
+
+record() { printf '%s\n' "$prefix/installed"; }
+
+remember() {
+    local kind="$1" name
+    shift
+    mkdir -p "$prefix"
+    for name in "$@"; do
+        recalls "$kind" "$name" || printf '%s %s\n' "$kind" "$name" >>"$(record)"
+    done
+}
+
+# Those of a kind, in one line.
+remembered() { [ ! -f "$(record)" ] || sed -n "s/^$1 //p" "$(record)" | tr '\n' ' '; }
+
+recalls() { grep -qxF "$1 $2" "$(record)" 2>/dev/null; }
+
+# --- user and groups
+
+create_user() {
+    useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin "$SERVICE"
+    remember user "$SERVICE"
+}
+
+ensure_user() {
+    step="setting up the user $SERVICE"
+    if getent passwd "$SERVICE" >/dev/null; then
+        note ok "user $SERVICE"
+    else
+        change "user $SERVICE" create_user
+    fi
+    local group missing=()
+    for group in "${GROUPS_WANTED[@]}"; do
+        getent group "$group" >/dev/null || continue
+        id -nG "$SERVICE" 2>/dev/null | tr ' ' '\n' | grep -qx "$group" || missing+=("$group")
+    done
+    if [ "${#missing[@]}" = 0 ]; then
+        note ok "groups of $SERVICE"
+    else
+        change "groups of $SERVICE: ${missing[*]}" usermod --append --groups "$(IFS=,; printf '%s' "${missing[*]}")" "$SERVICE"
+    fi
+}
+
+# --- the version: an environment of its own below the prefix
+
+python_version() { "$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
+# The runtime that was tested with apt's numpy of that Python. Newer ones are not better at what is needed here.
+runtime_for() {
+    case "$1" in
+        3.11 | 3.13) printf 'ai-edge-litert==2.1.6\n' ;;
+    esac
+}
+
+# The release and a hash of what would run: a folder that was edited or pulled without a new release number is another version.
+# Not `git describe`: a downloaded archive has no git, and a dirty tree is always the same -dirty.
+version_here() {
+    local python="$1" release content
+    release="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$HERE/edge/__init__.py")"
+    content="$(
+        cd "$HERE"
+        find edge models pyproject.toml -type f -not -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+        printf '%s %s\n' "$python" "$(runtime_for "$python")"
+    )"
+    printf '%s-%s\n' "$release" "$(printf '%s' "$content" | sha256sum | cut -c1-10)"
+}
+
+pip_into() {
+    local folder="$1"
+    shift
+    "$folder/bin/python" -m pip install --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
+}
+
+# A build that was cut off has no `complete` and is begun anew. Environments cannot be moved, so it is built in its place.
+build() {
+    local folder="$1" python="$2" scratch
+    rm -rf "$folder"
+    mkdir -p "$prefix"
+    say "building $folder (a few minutes on a Raspberry Pi)"
+    "$PYTHON" -m venv --system-site-packages "$folder"
+    scratch="$(mktemp -d)"
+    # Built from a copy: setuptools would leave its traces in the source folder.
+    tar -C "$HERE" --exclude=__pycache__ -cf - pyproject.toml README.md edge convert training models | tar -C "$scratch" -xf -
+    "$PYTHON" -c 'import numpy; print("numpy==" + numpy.__version__)' >"$scratch/constraints"
+    pip_into "$folder" --only-binary :all: --constraint "$scratch/constraints" "$(runtime_for "$python")"
+    pip_into "$folder" --no-deps "$scratch"
+    rm -rf "$scratch"
+    check_libraries "$folder"
+    touch "$folder/complete"
+}
+
+# picamera2 and OpenCV are built against apt's numpy; another one in the environment would break them.
+check_libraries() {
+    "$1/bin/python" - <<'PY' || fail "numpy or OpenCV is not apt's any more; the message above says which. Nothing was switched over"
+import sys
+import cv2, numpy
+wrong = [m.__name__ for m in (cv2, numpy) if m.__file__.startswith((sys.prefix, "/usr/local"))]
+sys.exit(f"not apt's: {', '.join(wrong)}" if wrong else 0)
+PY
+}
+
+ensure_version() {
+    step="building $1"
+    if [ -f "$1/complete" ]; then note ok "version ${1##*/}"; else change "version ${1##*/}" build "$1" "$2"; fi
+}
+
+# --- configuration
+
+camera_here() {
+    local node
+    for node in "$SYSROOT"/sys/class/video4linux/video*; do
+        if [ -e "$node" ] && readlink -f "$node" | grep -q /usb; then
+            printf 'usb:%s\n' "${node##*video}"
+            return
+        fi
+    done
+    case "$(board_model)" in
+        "Raspberry Pi"*) printf 'picamera\n' ;;
+        *) printf 'usb:0\n' ;;
+    esac
+}
+
+# The commented example with the two values that a service wants.
+service_example() {
+    "$1/bin/mask-edge" config example | sed -e "s|^#uri = .*|uri = \"$(camera_here)\"|" -e 's|^#wait = .*|wait = true|'
+}
+
+write_config() {
+    install -d -m 755 "${1%/*}"
+    install -m 640 -g "$SERVICE" /dev/stdin "$1" <"$2"
+}
+
+ensure_config() {
+    step="writing $CONFIG"
+    local known="$prefix/config.example.toml" example
+    if $dry_run && [ ! -x "$1/bin/mask-edge" ]; then
+        if [ -f "$CONFIG" ]; then note ok "$CONFIG stays as it is"; else note would "$CONFIG, with the source $(camera_here)"; fi
+        return
+    fi
+    example="$(mktemp)"
+    service_example "$1" >"$example"
+    if [ ! -f "$CONFIG" ]; then
+        change "$CONFIG, with the source $(camera_here)" write_config "$CONFIG" "$example"
+    elif cmp -s "$example" "$CONFIG" || cmp -s "$example" "$known"; then
+        note ok "$CONFIG"
+    else
+        change "$CONFIG.new: the example has changed; $CONFIG stays as it is" write_config "$CONFIG.new" "$example"
+    fi
+    $dry_run || install -m 644 "$example" "$known"
+    rm -f "$example"
+}
+
+# --- the new version must work before anything is switched over
+
+check_version() {
+    step="checking the new version"
+    if $dry_run; then
+        note would "check ${1##*/}"
+        return
+    fi
+    runuser -u "$SERVICE" -- "$1/bin/mask-edge" config check --config "$CONFIG" >/dev/null
+    cp "$HERE/docs/demo.jpg" "$prefix/check.jpg"
+    runuser -u "$SERVICE" -- "$1/bin/mask-edge" image "$prefix/check.jpg" >/dev/null
+    rm "$prefix/check.jpg"
+    note ok "check of ${1##*/}"
+}
+
+# --- Coral
+
+reload_udev() {
+    install -m 644 "$HERE/systemd/${RULES##*/}" "$RULES"
+    if [ -S /run/udev/control ]; then
+        udevadm control --reload
+        udevadm trigger --subsystem-match=usb
+    fi
+}
+
+setup_coral() {
+    step="preparing for a Coral"
+    if [ "$coral" = none ]; then
+        note skipped "Coral: --coral none"
+    elif cmp -s "$HERE/systemd/${RULES##*/}" "$RULES"; then
+        note ok "Coral: $RULES"
+    else
+        change "Coral: $RULES" reload_udev
+    fi
+}
+
+# --- switching over
+
+write_unit() {
+    sed "s|/opt/mask-edge|$prefix|g" "$HERE/systemd/$SERVICE.service" >"$UNIT.tmp"
+    mv "$UNIT.tmp" "$UNIT"
+}
+
+# point_to VERSION: atomically, so that `current` is never missing.
+point_to() {
+    ln -sfn "$1" "$prefix/current.tmp"
+    mv -T "$prefix/current.tmp" "$prefix/current"
+}
+
+link_command() { ln -sfn "$prefix/current/bin/mask-edge" "$COMMAND"; }
+
+systemd_runs() { [ -d /run/systemd/system ]; }
+
+reload_systemd() { if systemd_runs; then systemctl daemon-reload; fi; }
+
+# The version and the unit, as one line: what the service runs.
+what_runs() { printf '%s %s\n' "$(readlink "$prefix/current" 2>/dev/null)" "$(sha256sum 2>/dev/null <"$UNIT" | cut -c1-64)"; }
+
+install_unit() {
+    write_unit
+    reload_systemd
+}
+
+activate() {
+    step="switching over to ${1##*/}"
+    local old_version old_unit
+    old_version="$(readlink "$prefix/current" 2>/dev/null || true)"
+    old_unit="$(mktemp)"
+    cp "$UNIT" "$old_unit" 2>/dev/null || true
+    if sed "s|/opt/mask-edge|$prefix|g" "$HERE/systemd/$SERVICE.service" | cmp -s - "$UNIT"; then
+        note ok "$UNIT"
+    else
+        change "$UNIT" install_unit
+    fi
+    if [ "$old_version" = "${1##*/}" ]; then note ok "$prefix/current"; else change "$prefix/current -> ${1##*/}" point_to "${1##*/}"; fi
+    if [ "$(readlink "$COMMAND" 2>/dev/null)" = "$prefix/current/bin/mask-edge" ]; then note ok "$COMMAND"; else change "$COMMAND" link_command; fi
+    if cmp -s "$HERE/setup.sh" "$prefix/setup.sh"; then note ok "$prefix/setup.sh"; else change "$prefix/setup.sh, to uninstall with" cp "$HERE/setup.sh" "$prefix/"; fi
+    enable_service
+    if ! start_service; then
+        roll_back "$old_version" "$old_unit"
+    fi
+    rm -f "$old_unit"
+}
+
+enable_service() {
+    if systemctl is-enabled --quiet "$SERVICE" 2>/dev/null; then
+        note ok "service starts at boot"
+    else
+        change "service starts at boot" systemctl enable --quiet "$SERVICE"
+    fi
+}
+
+restart_service() {
+    systemctl reset-failed "$SERVICE" 2>/dev/null || true
+    systemctl restart "$SERVICE" || return 1
+    what_runs >"$prefix/running"
+}
+
+# Returns 1 where the service does not become ready.
+start_service() {
+    if ! $start; then
+        note skipped "service: --no-start"
+    elif ! systemd_runs; then
+        note skipped "service: systemd does not run here; it starts at the next boot"
+    elif systemctl is-active --quiet "$SERVICE" && [ "$(what_runs)" = "$(cat "$prefix/running" 2>/dev/null)" ]; then
+        note ok "service runs"
+    elif $dry_run; then
+        note would "start the service"
+    else
+        restart_service || return 1
+        note changed "service started"
+    fi
+}
+
+roll_back() {
+    say "the service does not become ready; its last lines:"
+    journalctl --unit "$SERVICE" --lines 8 --no-pager --output cat >&2 || true
+    [ -n "$1" ] || fail "nothing older to go back to; look at: journalctl -u $SERVICE"
+    point_to "$1"
+    cp "$2" "$UNIT"
+    systemctl daemon-reload
+    restart_service || fail "the version before, $1, does not start either; look at: journalctl -u $SERVICE"
+    fail "went back to $1, which runs again; the new one is not in use"
+}
+
+# The versions that are not in use. A --no-start leaves the old one running: then it stays.
+tidy() {
+    step="tidying"
+    local folder
+    $start || return 0
+    for folder in "$prefix"/*/; do
+        folder="${folder%/}"
+        if [ -f "$folder/pyvenv.cfg" ] && [ "$folder" != "$1" ] && [ ! -L "$folder" ]; then
+            change "removed version ${folder##*/}" rm -rf "$folder"
+        fi
+    done
+}
+
+farewell() {
+    $dry_run && return
+    cat >&2 <<TEXT
+
+  its log         journalctl -u $SERVICE -f
+  its settings    $CONFIG, then: sudo systemctl restart $SERVICE
+  remove it       sudo $prefix/setup.sh --uninstall
+TEXT
+}
+
+installed_prefix() { sed -n 's|^ExecStart=\(/.*\)/current/.*|\1|p' "$UNIT" 2>/dev/null || true; }
+
+install_service() {
+    preflight
+    if ! $dry_run; then
+        exec 9>/run/mask-edge-setup.lock
+        flock -n 9 || fail "another setup.sh is at work; wait for it to end"
+    fi
+    local python version folder
+    python="$(python_version)"
+    version="$(version_here "$python")"
+    folder="$prefix/$version"
+    install_packages
+    ensure_user
+    ensure_version "$folder" "$python"
+    ensure_config "$folder"
+    check_version "$folder"
+    setup_coral
+    activate "$folder"
+    tidy "$folder"
+    farewell
+}
+
+# --- uninstalling
+
+# drop PATH...: remove those that exist.
+drop() {
+    local path
+    for path in "$@"; do
+        if [ -e "$path" ] || [ -L "$path" ]; then change "removed $path" rm -rf "$path"; fi
+    done
+}
+
+confirm_purge() {
+    if ! $purge || $assume_yes || $dry_run; then return; fi
+    [ -t 0 ] || fail "--purge removes $CONFIG and all of $STATE; add --yes" 2
+    local answer
+    read -r -p "Remove ${CONFIG%/*} and $STATE, with all that was recorded? [y/N] " answer
+    [ "$answer" = y ] || fail "nothing was removed"
+}
+
+stop_service() {
+    systemctl disable --quiet "$SERVICE" 2>/dev/null || true
+    if systemd_runs; then systemctl stop "$SERVICE"; fi
+}
+
+remove_user() {
+    userdel "$SERVICE"
+    # What stays belongs to nobody else who may get this number later.
+    if [ -d "$STATE" ]; then chown -R root:root "$STATE" && chmod 700 "$STATE"; fi
+    if [ -d "${CONFIG%/*}" ]; then chown -R root:root "${CONFIG%/*}"; fi
+}
+
+uninstall() {
+    check_prefix
+    $dry_run || [ "$(id -u)" = 0 ] || fail "root is needed: sudo $0 --uninstall"
+    confirm_purge
+    step="uninstalling"
+    local folder packages
+    packages="$(remembered package)"
+    [ ! -f "$UNIT" ] || change "service stopped and not started at boot any more" stop_service
+    drop "$UNIT" "$RULES"
+    reload_systemd
+    [ "$(readlink "$COMMAND" 2>/dev/null)" != "$prefix/current/bin/mask-edge" ] || drop "$COMMAND"
+    if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then change "removed user $SERVICE" remove_user; fi
+    drop "$prefix/current"
+    for folder in "$prefix"/*/; do
+        [ ! -f "${folder}pyvenv.cfg" ] || drop "${folder%/}"
+    done
+    drop "$prefix"/{installed,running,config.example.toml,setup.sh}
+    [ ! -d "$prefix" ] || rmdir "$prefix" 2>/dev/null || say "$prefix is not empty and stays: $(ls -A "$prefix")"
+    if $purge; then
+        drop "${CONFIG%/*}" "$STATE"
+    else
+        for folder in "${CONFIG%/*}" "$STATE"; do
+            [ ! -d "$folder" ] || note skipped "$folder stays; --uninstall --purge removes it"
+        done
+    fi
+    [ -z "$packages" ] || say "these Debian packages came with it and stay, others may use them; to remove them: sudo apt-get autoremove $packages"
+}
+
+# --- trying it in this folder
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -58,9 +594,12 @@ ensure_venv_module() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv
 }
 
-# install EXTRAS: into the environment, unless exactly this was installed before.
-install() {
+# install_here EXTRAS: into the environment, unless exactly this was installed before.
+install_here() {
     local extras="$1" stamp="$VENV/.mask-edge-$1" now
+    check_architecture
+    check_python python3
+    ensure_venv_module
     now="$(python3 -V) $(sha256sum <"$HERE/pyproject.toml")"
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
         say "installed already: $VENV"
@@ -73,29 +612,62 @@ install() {
 }
 
 demo() {
-    install cpu
+    step=""
+    install_here cpu
     say "running the built-in scene: someone walks in bare, puts a mask on, lets it slip, mends it, leaves"
     cd "$HERE"
     "$VENV/bin/python" -m edge demo
 }
 
 run_tests() {
-    install test,training,lint
+    step=""
+    install_here test,training,lint
     cd "$HERE"
     "$VENV/bin/python" -m pytest "$@"
 }
 
+# --- command line
+
+bad_usage() {
+    usage >&2
+    fail "$1" 2
+}
+
 main() {
-    local action="${1:-}"
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --help | -h) usage && exit ;;
+            --demo) action=demo ;;
+            --test)
+                shift
+                run_tests "$@"
+                exit
+                ;;
+            --uninstall) action=uninstall ;;
+            --purge) purge=true ;;
+            --yes) assume_yes=true ;;
+            --dry-run) dry_run=true ;;
+            --no-start) start=false ;;
+            --prefix | --coral)
+                [ $# -gt 1 ] || bad_usage "$1 needs a value"
+                if [ "$1" = --prefix ]; then prefix="$2"; else coral="$2"; fi
+                shift
+                ;;
+            *) bad_usage "unknown option: $1" ;;
+        esac
+        shift
+    done
+    case "$coral" in auto | none) ;; *) bad_usage "--coral $coral: choose auto or none" ;; esac
+    if $purge && [ "$action" != uninstall ]; then bad_usage "--purge goes with --uninstall"; fi
+    prefix="${prefix:-$(installed_prefix)}"
+    prefix="${prefix:-/opt/mask-edge}"
+    trap on_exit EXIT
+    export PYTHONDONTWRITEBYTECODE=1
     case "$action" in
-        --help | -h) usage && return ;;
-        --demo | --test) shift ;;
-        "") usage >&2 && fail "choose --demo or --test" 2 ;;
-        *) usage >&2 && fail "unknown option: $action" 2 ;;
+        install) install_service ;;
+        uninstall) uninstall ;;
+        demo) demo ;;
     esac
-    check_machine
-    ensure_venv_module
-    if [ "$action" = --demo ]; then demo; else run_tests "$@"; fi
 }
 
 main "$@"

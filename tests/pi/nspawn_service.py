@@ -1,0 +1,456 @@
+#!/usr/bin/env python3
+"""setup.sh and the service on a Debian that really boots: bookworm and trixie roots under systemd-nspawn.
+
+    sudo tests/pi/nspawn_service.py [--release bookworm] [--cache DIR]
+
+Needs root, a network, and `apt install mmdebstrap systemd-container`. Builds a minimal root per release (kept in the cache folder as a tar),
+boots it, and goes through a service's life: install, boot, crash, hang, reboot, upgrade, three upgrades that fail, uninstall. It prints what it
+sees, and exits 1 if any step failed.
+
+What is stood in for: the machine is a PC's (amd64) and has no camera, so the service decides on the built-in demo scene; Raspberry Pi's own apt
+archive is not used, so python3-lgpio and python3-picamera2 are absent, and setup.sh has to do without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PARTS = ("setup.sh", "pyproject.toml", "README.md", "edge", "convert", "training", "models", "docs", "systemd")
+INSIDE = "/root/mask-edge"
+PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,ca-certificates"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+BOOT = """
+mount -t tmpfs tmpfs /run
+umount -R /sys/fs/cgroup 2>/dev/null
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet -D "$1" --boot --register=no --keep-unit --console=pipe --resolv-conf=copy-host
+"""
+"""In a namespace of its own, so that the host's systemd, if it has one, is left alone."""
+
+PASSING = re.compile(r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|var/lib/apt|var/lib/dpkg|var/lib/systemd|etc/ssl)(/|$)|__pycache__")
+"""Where files come and go by themselves, or are apt's own bookkeeping."""
+
+LEFT_BY_OTHERS = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"}
+"""Back-up copies that useradd makes of what was before."""
+
+
+class Failed(Exception):
+    """A step saw something else than it should."""
+
+
+def main() -> int:
+    """Run all releases; 0 if every step was as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", action="append", choices=("bookworm", "trixie"), help="(default: both)")
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mask-edge-roots", help="for the roots (default: %(default)s)")
+    parser.add_argument("--mirror", default=host_mirror(), help="Debian mirror (default: this machine's, %(default)s)")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("root is needed: sudo " + sys.argv[0])
+    missing = [tool for tool in ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter") if not shutil.which(tool)]
+    if missing:
+        parser.error(f"{', '.join(missing)} not found; apt install mmdebstrap systemd-container util-linux")
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    for release in arguments.release or ("bookworm", "trixie"):
+        with tempfile.TemporaryDirectory(dir=arguments.cache) as folder:
+            root = unpack(make_tar(arguments.cache, release, arguments.mirror), Path(folder) / "root")
+            failures += Life(release, Machine(root)).run()
+    print(f"\n{'FAILED' if failures else 'all as it should be'}: {failures} steps failed")
+    return 1 if failures else 0
+
+
+def host_mirror() -> str:
+    """The first Debian mirror of this machine's own apt."""
+    text = "\n".join(path.read_text() for path in Path("/etc/apt").glob("sources.list*/*.sources"))
+    text += "\n".join(path.read_text() for path in [Path("/etc/apt/sources.list")] if path.is_file())
+    found = re.search(r"^(?:URIs:|deb) *(?:\[.*?\] *)?(\S+/debian/?)\b", text, re.MULTILINE)
+    return found[1] if found else "http://deb.debian.org/debian"
+
+
+def make_tar(cache: Path, release: str, mirror: str) -> Path:
+    """A minimal bootable root, built once."""
+    tar = cache / f"{release}-amd64.tar"
+    if not tar.is_file():
+        print(f"building {tar} (one to three minutes)", flush=True)
+        half = tar.with_suffix(".part.tar")
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", release, str(half), mirror], check=True)
+        half.rename(tar)
+    return tar
+
+
+def unpack(tar: Path, root: Path) -> Path:
+    """A fresh root with this machine's way to the network: certificates, /etc/hosts, and pip's index if it has its own."""
+    root.mkdir()
+    subprocess.run(["tar", "-C", str(root), "-xf", str(tar)], check=True)
+    shutil.copy("/etc/hosts", root / "etc/hosts")
+    (root / "root/.bashrc").unlink(missing_ok=True)
+    lines = ["[global]"]
+    if CERTIFICATES.is_file():
+        shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
+        lines.append(f"cert = {CERTIFICATES}")
+    index = os.environ.get("PIP_INDEX_URL") or output_of(["python3", "-m", "pip", "config", "get", "global.index-url"])
+    lines += [f"index-url = {index}"] if index else []
+    (root / "etc/pip.conf").write_text("\n".join(lines) + "\n")
+    copy_checkout(root)
+    return root
+
+
+def copy_checkout(root: Path) -> None:
+    """The project as it is here, afresh."""
+    target = root / INSIDE.lstrip("/")
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for part in PARTS:
+        source = CHECKOUT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target / part)
+
+
+def output_of(command: list[str]) -> str:
+    """What a command prints, or nothing where it fails."""
+    result = subprocess.run(command, capture_output=True, text=True)
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+class Machine:
+    """A root that can be booted, and commands run inside while it is up."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+
+    def boot(self) -> str:
+        """Returns systemd's word on how it went: running or degraded."""
+        command = ["unshare", "--mount", "--cgroup", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.root)]
+        log = self.root.parent / "console.log"
+        with log.open("ab") as console:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        wait_for(self._find_leader, 30, f"the container starts ({log})")
+        wait_for(lambda: self.shell("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded"), 120, "systemd is up")
+        return self.shell("systemctl is-system-running", check=False).stdout.strip()
+
+    def power_off(self) -> None:
+        """As at the end of the day."""
+        if self._process is not None:
+            self.shell("systemctl poweroff", check=False)
+            try:
+                self._process.wait(90)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def shell(self, command: str, check: bool = True, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
+        """Run a shell command inside, as root."""
+        environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        enter = ["nsenter", "--target", str(self._leader), "--all", "/usr/bin/env", "-i", *environment, "bash", "-c", command]
+        result = subprocess.run(enter, capture_output=True, text=True, timeout=timeout)
+        if check and result.returncode != 0:
+            raise Failed(f"`{command}` exits {result.returncode}:\n{(result.stdout + result.stderr)[-3000:]}")
+        return result
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """Start a command inside and leave it running."""
+        return subprocess.Popen(
+            ["nsenter", "--target", str(self._leader), "--all", "bash", "-c", command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _find_leader(self) -> bool:
+        """The container's PID 1: the only child of systemd-nspawn."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise Failed("systemd-nspawn ended at once; see console.log")
+        children = output_of(["pgrep", "-P", str(self._process.pid), "-x", "systemd|init"]).split()
+        self._leader = int(children[0]) if children else 0
+        return bool(children)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """How long it took. Raises Failed."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > seconds:
+            raise Failed(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.5)
+    return time.monotonic() - start
+
+
+class Life:
+    """The steps, in the order of a service's life."""
+
+    def __init__(self, release: str, machine: Machine) -> None:
+        self.release, self.machine = release, machine
+        self.before: set[str] = set()
+
+    def run(self) -> int:
+        """How many steps failed. After one that the others build on (boot, install), the rest is left out."""
+        print(f"\n=== {self.release}", flush=True)
+        failures = 0
+        try:
+            for step in (
+                self.boot,
+                self.dry_run,
+                self.install,
+                self.waits_for_a_camera,
+                self.decides,
+                self.second_run,
+                self.killed,
+                self.hangs,
+                self.reboot,
+                self.wrong_configuration,
+                self.upgrade,
+                self.upgrade_cut_off,
+                self.upgrade_that_does_not_import,
+                self.upgrade_that_does_not_start,
+                self.sandbox,
+                self.uninstall,
+                self.purge,
+            ):
+                failed = self._try(step)
+                failures += failed
+                if failed and step in (self.boot, self.install):
+                    break
+        finally:
+            self.machine.power_off()
+        return failures
+
+    def _try(self, step: Callable[[], str]) -> bool:
+        start = time.monotonic()
+        try:
+            text, failed = step(), False
+        except (Failed, subprocess.TimeoutExpired) as error:
+            text, failed = str(error), True
+        print(f"{'FAILED' if failed else 'ok':7}{step.__name__.replace('_', ' ')} ({time.monotonic() - start:.0f} s)", flush=True)
+        print("".join(f"           {line}\n" for line in text.splitlines()), end="", flush=True)
+        return failed
+
+    # --- the steps
+
+    def boot(self) -> str:
+        """A fresh card."""
+        state = self.machine.boot()
+        self.before = self._files()
+        return f"systemd: {state}; {self._shell('systemctl --version | head -1; python3 -V')}; {len(self.before)} files"
+
+    def dry_run(self) -> str:
+        """Says what it would do and does nothing."""
+        text = self._setup("--dry-run")
+        self._expect(not re.search(r"^setup: changed", text, re.MULTILINE), text)
+        self._expect(self._files() == self.before, "files have changed")
+        return text
+
+    def install(self) -> str:
+        """The one command."""
+        disk, start = self._disk(), time.monotonic()
+        text = self._setup()
+        seconds = time.monotonic() - start
+        sizes = self._shell("du -sm /opt/mask-edge | cut -f1")
+        self._expect(self._show("ActiveState") == "active", text)
+        return f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self._disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest Debian packages"
+
+    def waits_for_a_camera(self) -> str:
+        """There is none here: the service stays up and is uncertain."""
+        wait_for(lambda: "UNCERTAIN" in self._show("StatusText"), 60, "uncertain")
+        self._expect(self._show("NRestarts") == "0", "it was restarted")
+        return f"{self._show('ActiveState')}, status: {self._show('StatusText')}"
+
+    def decides(self) -> str:
+        """On the demo scene."""
+        self._shell("sed -i 's/^uri = .*/uri = \"demo\"/' /etc/mask-edge/config.toml && systemctl restart mask-edge")
+        took = self._wait_for_decisions()
+        memory = self._shell("grep VmRSS /proc/$(systemctl show -P MainPID mask-edge)/status").split()[1]
+        return f"idle, deny and pass within {took:.0f} s; status: {self._show('StatusText')}; {int(memory) // 1024} MB resident\n{self._log(12)}"
+
+    def second_run(self) -> str:
+        """Changes nothing."""
+        pid, files, start = self._pid(), self._files(), time.monotonic()
+        text = self._setup()
+        self._expect(not re.search(r"^setup: changed", text, re.MULTILINE), text)
+        self._expect(pid == self._pid(), "the service was restarted")
+        self._expect(files == self._files(), f"files have changed: {sorted(files ^ self._files())[:10]}")
+        return f"{lines_of(text)}\nin {time.monotonic() - start:.0f} s, same process"
+
+    def killed(self) -> str:
+        """kill -9."""
+        pid = self._pid()
+        self._shell(f"kill -9 {pid}")
+        took = wait_for(lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active", 60, "another process is active")
+        return f"active again after {took:.1f} s (RestartSec {self._show('RestartUSec')})"
+
+    def hangs(self) -> str:
+        """SIGSTOP: what hangs falls silent, and the watchdog ends it."""
+        pid = self._pid()
+        self._shell(f"kill -STOP {pid}")
+        took = wait_for(lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active", 150, "another process is active")
+        return f"active again after {took:.1f} s (WatchdogSec {self._show('WatchdogUSec')})\n{self._log(60, 'atchdog|Fatal|File|Main process')}"
+
+    def reboot(self) -> str:
+        """The service comes up by itself."""
+        self.machine.power_off()
+        self.machine.boot()
+        wait_for(lambda: self._show("ActiveState") == "active", 60, "active after the reboot")
+        took = self._wait_for_decisions()
+        return f"active, decided {took:.0f} s after that; status: {self._show('StatusText')}"
+
+    def wrong_configuration(self) -> str:
+        """A typing error is said once and not retried."""
+        self._shell("cp /etc/mask-edge/config.toml /root/good.toml; echo '[sorce]' >>/etc/mask-edge/config.toml")
+        self._shell("systemctl restart mask-edge", check=False)
+        time.sleep(8)
+        state = self._shell("systemctl show -P ActiveState -P ExecMainStatus -P NRestarts mask-edge | tr '\\n' ' '")
+        said = self._log(20, "mask-edge: ")
+        self._shell("cat /root/good.toml >/etc/mask-edge/config.toml; rm /root/good.toml; systemctl restart mask-edge")
+        self._expect(set(state.split()) == {"failed", "78", "0"}, state)
+        return f"{state}\n{said}"
+
+    def upgrade(self) -> str:
+        """Other content, same release number."""
+        old, pid = self._version(), self._pid()
+        self._append("edge/loop.py", "# changed\n")
+        text = self._setup()
+        self._expect(self._version() != old and self._pid() != pid, text)
+        self._expect(old not in self._shell("ls /opt/mask-edge"), "the old version is still there")
+        self._wait_for_decisions()
+        return f"{lines_of(text, 'changed')}\n{old} -> {self._version()}"
+
+    def upgrade_cut_off(self) -> str:
+        """setup.sh and pip killed halfway; the next run builds it anew."""
+        old, pid = self._version(), self._pid()
+        self._append("edge/loop.py", "# changed again\n")
+        setup = self.machine.start(f"{INSIDE}/setup.sh")
+        wait_for(lambda: bool(self._shell("pgrep -f 'pip install' || true")), 120, "pip runs")
+        os.killpg(setup.pid, signal.SIGKILL)
+        self._shell("pkill -9 -f 'pip install'", check=False)
+        setup.wait()
+        self._expect((self._version(), self._pid()) == (old, pid), "the old version does not run any more")
+        debris = self._shell("ls /opt/mask-edge")
+        self._setup()
+        self._expect(self._version() != old and self._pid() != pid, "the second run did not upgrade")
+        return f"after the cut: {' '.join(debris.split())}; {old} still ran\nafter the next run: {' '.join(self._shell('ls /opt/mask-edge').split())}"
+
+    def upgrade_that_does_not_import(self) -> str:
+        """Noticed before anything is switched over."""
+        return self._failed_upgrade("edge/cli.py", "raise RuntimeError('broken on purpose')\n")
+
+    def upgrade_that_does_not_start(self) -> str:
+        """Noticed by systemd: back to the version before."""
+        return self._failed_upgrade("edge/loop.py", "\ndef _broken(self):\n    raise RuntimeError('broken on purpose')\n\n\nLoop.run = _broken\n")
+
+    def sandbox(self) -> str:
+        """The unit as installed."""
+        said = self._shell("systemd-analyze verify /etc/systemd/system/mask-edge.service 2>&1")
+        self._expect(not said, said)
+        rating = self._shell("systemd-analyze security --no-pager mask-edge | tail -1")
+        exposure = re.search(r"(\d+\.\d)", rating)
+        self._expect(exposure is not None and float(exposure[1]) <= 2.0, rating)
+        return rating
+
+    def uninstall(self) -> str:
+        """With the copy that was installed; settings and state stay."""
+        text = self._shell("/opt/mask-edge/setup.sh --uninstall 2>&1")
+        left = sorted(path for path in self._files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
+        self._expect("/etc/mask-edge/config.toml" in left, text)
+        self._expect(all(path.startswith(("/etc/mask-edge", "/var/lib/mask-edge")) for path in left), "\n".join(left))
+        self._expect(self._shell("getent passwd mask-edge || true") == "", "the user is still there")
+        return f"{lines_of(text)}\nleft: {' '.join(left)}"
+
+    def purge(self) -> str:
+        """And with the Debian packages that came with it: as before."""
+        self._shell(f"cp {INSIDE}/setup.sh /root/setup.sh")
+        text = self._shell("/root/setup.sh --uninstall --purge --yes 2>&1; rm /root/setup.sh")
+        packages = self.packages
+        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get autoremove -y -q --purge {packages}")
+        after = {path for path in self._files() if not path.startswith(INSIDE)} - LEFT_BY_OTHERS
+        before = {path for path in self.before if not path.startswith(INSIDE)}
+        self._expect(after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}")
+        return f"{lines_of(text)}\n{len(after)} files, the same as before"
+
+    # --- what the steps are made of
+
+    def _failed_upgrade(self, path: str, text: str) -> str:
+        old, good = self._version(), (self.machine.root / INSIDE.lstrip("/") / path).read_text()
+        self._append(path, text)
+        result = self.machine.shell(f"{INSIDE}/setup.sh 2>&1", check=False)
+        (self.machine.root / INSIDE.lstrip("/") / path).write_text(good)
+        self._expect(result.returncode == 1, f"exit code {result.returncode}\n{result.stdout}")
+        self._expect(self._version() == old, f"the version is {self._version()}")
+        wait_for(lambda: self._show("ActiveState") == "active", 30, "the old version is active")
+        self._wait_for_decisions()
+        return "\n".join(result.stdout.splitlines()[-8:]) + f"\n{old} runs"
+
+    def _setup(self, *flags: str) -> str:
+        result = self._shell(f"{INSIDE}/setup.sh {' '.join(flags)} 2>&1")
+        if "record" not in flags:
+            self.packages = self._shell("sed -n 's/^package //p' /opt/mask-edge/installed 2>/dev/null | tr '\\n' ' '")
+        return result
+
+    def _append(self, path: str, text: str) -> None:
+        with (self.machine.root / INSIDE.lstrip("/") / path).open("a") as file:
+            file.write(text)
+
+    def _shell(self, command: str, check: bool = True) -> str:
+        return self.machine.shell(command, check).stdout.strip()
+
+    def _show(self, name: str) -> str:
+        return self._shell(f"systemctl show -P {name} mask-edge")
+
+    def _pid(self) -> str:
+        return self._show("MainPID")
+
+    def _version(self) -> str:
+        return self._shell("readlink /opt/mask-edge/current")
+
+    def _log(self, lines: int, pattern: str = "") -> str:
+        """The service's last lines in the journal, those that match."""
+        text = self._shell(f"journalctl -u mask-edge -n {lines} --no-pager -o short-iso")
+        return "\n".join(line for line in text.splitlines() if re.search(pattern, line))
+
+    def _wait_for_decisions(self) -> float:
+        """Until this very process has logged all three states of the scene."""
+        pid = self._pid()
+
+        def all_seen() -> bool:
+            text = self._shell(f"journalctl _PID={pid} --no-pager -o cat")
+            return all(word in text for word in ("IDLE", "DENY", "PASS"))
+
+        return wait_for(all_seen, 90, "idle, deny and pass in the log")
+
+    def _files(self) -> set[str]:
+        found = subprocess.run(["find", str(self.machine.root), "-xdev"], capture_output=True, text=True, check=True).stdout
+        return {path for path in (line.removeprefix(str(self.machine.root)) for line in found.splitlines()) if path and not PASSING.search(path)}
+
+    def _disk(self) -> int:
+        """MB in the whole root."""
+        return int(output_of(["du", "-smx", str(self.machine.root)]).split()[0])
+
+    def _expect(self, condition: bool, otherwise: str) -> None:
+        if not condition:
+            raise Failed(otherwise)
+
+
+def lines_of(text: str, word: str = "") -> str:
+    """setup.sh's own lines, without apt's and pip's."""
+    return "\n".join(line for line in text.splitlines() if line.startswith("setup: " + word))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
