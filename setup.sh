@@ -350,14 +350,16 @@ ensure_config() {
 check_version() {
     step="checking the new version"
     if $dry_run; then
-        note would "check ${1##*/}"
+        note would "check ${1##*/}: doctor --quick"
         return
     fi
-    runuser -u "$SERVICE" -- "$1/bin/mask-edge" config check --config "$CONFIG" >/dev/null
-    cp "$HERE/docs/demo.jpg" "$prefix/check.jpg"
-    runuser -u "$SERVICE" -- "$1/bin/mask-edge" image "$prefix/check.jpg" >/dev/null
-    rm "$prefix/check.jpg"
-    note ok "check of ${1##*/}"
+    local report
+    # As the service's user and outside of the source folder, so that what was installed is what is checked.
+    if ! report="$(cd / && runuser -u "$SERVICE" -- "$1/bin/mask-edge" doctor --quick --config "$CONFIG" 2>&1)"; then
+        printf '%s\n' "$report" >&2
+        fail "the new version does not work here, see above; nothing was switched over"
+    fi
+    note ok "check of ${1##*/}: doctor --quick"
 }
 
 # --- Coral
@@ -488,6 +490,7 @@ farewell() {
     cat >&2 <<TEXT
 
   its log         journalctl -u $SERVICE -f
+  a check         sudo mask-edge doctor
   its settings    $CONFIG, then: sudo systemctl restart $SERVICE
   remove it       sudo $prefix/setup.sh --uninstall
 TEXT

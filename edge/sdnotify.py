@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 
 from edge.types import Decision
 
-STATUS_EVERY_S = 10.0
-"""So often is the frame rate in the status renewed; a new decision shows at once."""
+RATE_EVERY_S = 10.0
+"""So often is the frame rate in the status counted; a new decision shows at once."""
 
 
 class Notifier:
@@ -49,13 +49,12 @@ class Supervision:
         self._notifier, self._clock = notifier, clock
         # A quarter of what is allowed: a slow frame or two must not look like a hang.
         self._beat_every_s = notifier.watchdog_s / 4 if notifier.watchdog_s else None
-        self._beat_at = self._counted_from = self._status_due = clock()
-        self._frames, self._rate = 0, 0.0
-        self._shown: tuple[str, str] | None = None
+        self._beat_at = self._counted_from = clock()
+        self._frames, self._rate, self._said = 0, "", ""
 
     def ready(self) -> None:
         """The models are loaded and have run once."""
-        self._beat_at = self._counted_from = self._status_due = self._clock()
+        self._beat_at = self._counted_from = self._clock()
         self._notifier.send("READY=1", "STATUS=ready, waiting for the first picture")
 
     def step(self, frames: int, decision: Decision | None) -> None:
@@ -64,23 +63,20 @@ class Supervision:
         if self._beat_every_s is not None and now - self._beat_at >= self._beat_every_s:
             self._notifier.send("WATCHDOG=1")
             self._beat_at = now
+        if now - self._counted_from >= RATE_EVERY_S:
+            self._rate = f"; {(frames - self._frames) / (now - self._counted_from):.1f} fps"
+            self._frames, self._counted_from = frames, now
         if decision is not None:
-            self._show(frames, decision, now)
+            self._say(f"STATUS={decision.state.upper()}: {decision.reason}{self._rate}")
 
     def stopping(self) -> None:
         """The loop has ended; what holds a resource is being closed."""
         self._notifier.send("STOPPING=1", "STATUS=stopping")
 
-    def _show(self, frames: int, decision: Decision, now: float) -> None:
-        shown = decision.state.value, decision.reason
-        if shown == self._shown and now < self._status_due:
-            return
-        if now >= self._status_due:
-            seconds = now - self._counted_from
-            self._rate = (frames - self._frames) / seconds if seconds > 0 else 0.0
-            self._frames, self._counted_from, self._status_due = frames, now, now + STATUS_EVERY_S
-        self._shown = shown
-        self._notifier.send(f"STATUS={decision.state.upper()}: {decision.reason}; {self._rate:.1f} fps")
+    def _say(self, line: str) -> None:
+        if line != self._said:
+            self._notifier.send(line)
+            self._said = line
 
 
 def _address(text: str) -> str | None:

@@ -77,6 +77,12 @@ def test_its_commands_are_valid_ones(unit, key):
         assert str(arguments.config) == "/etc/mask-edge/config.toml"
 
 
+def test_lamps_go_off_after_a_crash_too(unit):
+    (command,) = unit["ExecStopPost"]
+    assert command.startswith("-"), "a lamp that cannot be reached must not count as a failure of the service"
+    assert " gpio-test --off " in command
+
+
 def test_the_unit_and_the_setup_name_the_same_groups_as_the_rules():
     text = RULES.read_text()
     assert re.findall(r'idVendor}=="(\w+)", ATTR{idProduct}=="(\w+)"', text) == [("1a6e", "089a"), ("18d1", "9302")]

@@ -53,7 +53,7 @@ def main() -> int:
     """Run all releases; 0 if every step was as it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", action="append", choices=("bookworm", "trixie"), help="(default: both)")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mask-edge-roots", help="for the roots (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=default_cache(), help="for the roots (default: %(default)s)")
     parser.add_argument("--mirror", default=host_mirror(), help="Debian mirror (default: this machine's, %(default)s)")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
@@ -69,6 +69,11 @@ def main() -> int:
             failures += Life(release, Machine(root)).run()
     print(f"\n{'FAILED' if failures else 'all as it should be'}: {failures} steps failed")
     return 1 if failures else 0
+
+
+def default_cache() -> Path:
+    """As roots.sh chooses it."""
+    return Path(os.environ.get("MASKEDGE_TEST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mask-edge-tests")
 
 
 def host_mirror() -> str:
