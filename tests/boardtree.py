@@ -38,3 +38,12 @@ def make_pi(
     if throttled is not None:
         write(root, f"sys/devices/platform/{soc}/{soc}:firmware/get_throttled", f"{throttled}\n")
     return root
+
+
+def add_users(root: Path, user: str, *groups: str) -> Path:
+    """A system user and the groups of Raspberry Pi OS; the user is in these."""
+    write(root, "etc/passwd", f"root:x:0:0:root:/root:/bin/bash\n{user}:x:990:990::/var/lib/mask-edge:/usr/sbin/nologin\n")
+    numbers = {"video": 44, "plugdev": 46, "spi": 995, "i2c": 994, "gpio": 993}
+    lines = [f"{name}:x:{number}:{user if name in groups else ''}" for name, number in numbers.items()]
+    write(root, "etc/group", "\n".join(["root:x:0:", f"{user}:x:990:", *lines, ""]))
+    return root

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from edge.config import Config, load_config
-from edge.doctor import software, system
+from edge.config import Config, as_tables, load_config
+from edge.doctor import camera, devices, probe, service, software, system, users
 from edge.doctor.check import Check, Context, Status, fail, guarded, ok, warn
 from edge.doctor.command import CHECKS, make_context, run_doctor
 from edge.inference.card import sha256_of
 
-from .boardtree import hwmon, make_pi, write
+from .boardtree import add_users, hwmon, make_pi, write
 from .conftest import DATA
 
 TINY = {"MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"), "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite")}
@@ -221,3 +221,251 @@ def test_a_child_that_dies_or_talks_nonsense_is_a_finding(tmp_path, out, code, w
 
 def test_the_last_line_is_the_answer():
     assert software.last_json('INFO: Created delegate\n{"models": {}}\n') == {"models": {}}
+
+
+# --- the camera
+
+
+GOOD = {
+    "name": "usb:0",
+    "frames": 40,
+    "fps": 14.9,
+    "width": 640,
+    "height": 480,
+    "preview": None,
+    "mean": [120.0, 110.0, 100.0],
+    "problem": None,
+}
+
+
+def test_a_good_camera():
+    detail = "usb:0: 640x480, 14.9 of 15 fps, mean colour (R G B) 120 110 100"
+    assert camera.judge(GOOD, 15) == ok(detail)
+    assert "detector's view 320x256" in camera.judge(GOOD | {"preview": [320, 256]}, 15).detail
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"mean": [10.0, 9.0, 12.0]}, Status.WARN, "too dark"),
+        ({"mean": [240.0, 241.0, 239.0]}, Status.WARN, "overexposed"),
+        ({"mean": [60.0, 80.0, 110.0]}, Status.WARN, "red and blue may be exchanged"),
+        ({"problem": "the picture is black: camera covered, or no light"}, Status.WARN, "covered"),
+        ({"frames": 0}, Status.FAIL, "no picture came"),
+    ],
+)
+def test_a_camera_that_is_not_good(change, status, words):
+    result = camera.judge(GOOD | change, 15)
+    assert result.status is status
+    assert words in result.detail
+    assert result.next
+
+
+def test_an_exchanged_picture_of_a_room_is_noticed():
+    """Warm light, R G B; the same with red and blue exchanged."""
+    mean = [140.0, 115.0, 85.0]
+    assert camera.judge(GOOD | {"mean": mean}, 15).status is Status.OK
+    assert "exchanged" in camera.judge(GOOD | {"mean": mean[::-1]}, 15).detail
+
+
+def test_a_camera_error_is_split_into_cause_and_cure(tmp_path):
+    machine = context(tmp_path, out='{"error": "usb:0: no device /dev/video0 (present: none); plug the camera in"}')
+    assert camera.check_camera(machine) == fail("usb:0: no device /dev/video0 (present: none)", "plug the camera in")
+
+
+def test_a_camera_whose_driver_hangs_or_crashes(tmp_path):
+    def hang(words, timeout):
+        raise subprocess.TimeoutExpired(words, timeout)
+
+    assert "does not answer" in camera.check_camera(Context(Config(), root=tmp_path, run=hang)).detail
+    assert "crashes (signal 11)" in camera.check_camera(context(tmp_path, code=-11)).detail
+
+
+def test_the_running_services_camera_is_left_alone(tmp_path):
+    def never(words, timeout):
+        raise AssertionError("opened")
+
+    machine = Context(Config(), root=tmp_path, run=never, service={"ActiveState": "active", "StatusText": "IDLE: nobody in view; 14.9 fps"})
+    result = camera.check_camera(machine)
+    assert result.status is Status.OK
+    assert "the running service's (IDLE: nobody in view; 14.9 fps)" in result.detail
+
+
+@pytest.mark.parametrize(("uri", "status"), [("demo", Status.OK), ("/nowhere.mp4", Status.FAIL)])
+def test_without_a_camera_nothing_is_opened(tmp_path, uri, status):
+    assert camera.check_camera(context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": uri}))).status is status
+
+
+def test_passwords_stay_out_of_the_report(tmp_path):
+    config = load_config(None, {"MASK_EDGE_SOURCE_URI": "rtsp://door:secret@cam/1"})
+    for code, state in [(0, "active"), (-11, "inactive")]:
+        assert "secret" not in str(camera.check_camera(context(tmp_path, config, code=code, service={"ActiveState": state})))
+
+
+def test_the_probe_watches_a_live_source(monkeypatch):
+    monkeypatch.setattr(probe, "WATCH_S", 0.5)
+    seen = probe.probe_camera(load_config(None, {"MASK_EDGE_SOURCE_URI": "demo"}))
+    assert (seen["width"], seen["height"], seen["problem"], seen["preview"]) == (640, 480, None, None)
+    assert seen["frames"] >= 2
+    assert all(20 < value < 230 for value in seen["mean"])
+
+
+def test_the_probe_of_a_missing_camera_is_one_line(capsys):
+    config = load_config(None, {"MASK_EDGE_SOURCE_URI": "/dev/video99"})
+    probe.main("camera", json.dumps(as_tables(config)))
+    assert json.loads(capsys.readouterr().out)["error"].startswith("usb:99: no device /dev/video99")
+
+
+# --- users and devices
+
+
+def lamps(**options) -> Config:
+    return load_config(None, {"MASK_EDGE_SOURCE_URI": "usb:0", "MASK_EDGE_GPIO_LED": "17", **options})
+
+
+SERVICE = {"LoadState": "loaded", "User": "mask-edge", "ActiveState": "active"}
+
+
+def test_the_services_user_is_in_its_groups(tmp_path):
+    add_users(make_pi(tmp_path), "mask-edge", "video", "gpio")
+    assert users.check_groups(context(tmp_path, lamps(), service=SERVICE)) == ok("mask-edge (the service's user) is in video, gpio")
+
+
+def test_a_missing_group_fails_with_the_command(tmp_path):
+    add_users(make_pi(tmp_path), "mask-edge", "video")
+    result = users.check_groups(context(tmp_path, lamps(), service=SERVICE))
+    assert result == fail(
+        "mask-edge (the service's user) is not in gpio (for the lamps)",
+        "`sudo usermod -aG gpio mask-edge`, then `sudo systemctl restart mask-edge`",
+    )
+
+
+def test_groups_that_are_not_needed_or_do_not_exist_are_not_missed(tmp_path):
+    add_users(make_pi(tmp_path), "mask-edge")
+    demo = load_config(None, {"MASK_EDGE_SOURCE_URI": "demo"})
+    assert users.check_groups(context(tmp_path, demo, service=SERVICE)).status is Status.OK
+    write(tmp_path, "etc/group", "root:x:0:\n")
+    assert users.check_groups(context(tmp_path, lamps(), service=SERVICE)).status is Status.OK
+
+
+def test_a_service_whose_user_is_gone(tmp_path):
+    result = users.check_groups(context(make_pi(tmp_path), service=SERVICE))
+    assert result.status is Status.FAIL
+    assert "user mask-edge does not exist" in result.detail
+
+
+def test_devices_are_judged_for_the_services_user(tmp_path):
+    add_users(make_pi(tmp_path), "mask-edge", "gpio")
+    user = users.find_user(context(tmp_path, service=SERVICE))
+    path = tmp_path / "device"
+    path.write_text("")
+    for mode, may in [(0o600, False), (0o666, True), (0o664, False), (0o606, True)]:
+        path.chmod(mode)
+        assert user.may_open(path) is may, oct(mode)
+    path.chmod(0o660)
+    mine = users.User("mask-edge", 990, frozenset({"gpio"}), frozenset({path.stat().st_gid}), True)
+    assert mine.may_open(path)
+
+
+def test_gpio(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "installed", lambda library: True)
+    add_users(make_pi(tmp_path), "mask-edge", "gpio")
+    assert devices.check_gpio(context(tmp_path)) == ok("no lamp is configured")
+    assert devices.check_gpio(context(tmp_path, lamps(MASK_EDGE_GPIO_FACTORY="mock"))).status is Status.OK
+    none = devices.check_gpio(context(tmp_path, lamps(), service=SERVICE))
+    assert none.status is Status.FAIL
+    assert "this machine has no pins" in none.detail
+    write(tmp_path, "dev/gpiochip0", "")
+    (tmp_path / "dev/gpiochip0").chmod(0o600)
+    closed = devices.check_gpio(context(tmp_path, lamps(), service=SERVICE))
+    assert closed.status is Status.FAIL
+    assert "usermod -aG gpio mask-edge" in closed.next
+    (tmp_path / "dev/gpiochip0").chmod(0o666)
+    assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail.startswith("gpiochip0: led GPIO 17")
+    monkeypatch.setattr(devices, "installed", lambda library: library != "lgpio")
+    assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail == "lgpio not installed"
+
+
+def coral_stick(root):
+    for name, text in {"idVendor": "1a6e", "idProduct": "089a", "busnum": "2", "devnum": "3", "speed": "5000"}.items():
+        write(root, f"sys/bus/usb/devices/2-1/{name}", text)
+    write(root, "dev/bus/usb/002/003", "")
+
+
+def test_coral(tmp_path):
+    tiny = {"MASK_EDGE_SOURCE_URI": "demo", **TINY}
+    assert devices.check_coral(context(tmp_path)) == ok("none")
+    required = devices.check_coral(context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "edgetpu"})))
+    assert required.status is Status.WARN
+    coral_stick(tmp_path)
+    assert "not used" in devices.check_coral(context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "cpu"}))).detail
+    not_compiled = devices.check_coral(context(tmp_path, load_config(None, tiny)))
+    assert not_compiled.status is Status.WARN
+    assert "blobs_edgetpu.tflite" in not_compiled.detail
+    assert "convert.compile" in not_compiled.next
+
+
+def test_a_coral_stick_needs_its_group(tmp_path):
+    add_users(make_pi(tmp_path), "mask-edge", "video")
+    coral_stick(tmp_path)
+    assert "plugdev (for the Coral)" in users.check_groups(context(tmp_path, service=SERVICE)).detail
+
+
+# --- the service
+
+
+def shown(**changes) -> dict:
+    properties = {
+        "LoadState": "loaded",
+        "ActiveState": "active",
+        "SubState": "running",
+        "UnitFileState": "enabled",
+        "NRestarts": "0",
+        "Result": "success",
+    }
+    return properties | {"ExecMainStatus": "0", "StatusText": "IDLE: nobody in view; 14.9 fps"} | changes
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "words"),
+    [
+        ({}, Status.OK, "not installed"),
+        ({"LoadState": "not-found", "ActiveState": "inactive"}, Status.OK, "not installed"),
+        (shown(), Status.OK, "IDLE: nobody in view; 14.9 fps"),
+        (shown(NRestarts="3"), Status.WARN, "started again 3 times"),
+        (shown(UnitFileState="disabled"), Status.WARN, "not start at the next boot"),
+        (shown(ActiveState="inactive", SubState="dead"), Status.WARN, "installed, but inactive"),
+        (
+            shown(ActiveState="activating", SubState="auto-restart", NRestarts="4", Result="watchdog"),
+            Status.FAIL,
+            "again and again (4 times; watchdog",
+        ),
+        (shown(ActiveState="failed", Result="exit-code", ExecMainStatus="78"), Status.FAIL, "has failed (exit-code, exit status 78)"),
+    ],
+)
+def test_service_states(tmp_path, properties, status, words):
+    result = service.check_service(context(tmp_path, service=properties))
+    assert result.status is status
+    assert words in result.detail
+    assert bool(result.next) is (status is not Status.OK)
+
+
+def test_a_bad_configuration_is_told_from_other_failures(tmp_path):
+    def cure(code):
+        return service.check_service(context(tmp_path, service=shown(ActiveState="failed", ExecMainStatus=code))).next
+
+    assert "config check" in cure("78")
+    assert "journalctl" in cure("1")
+
+
+def test_systemctl_is_read_line_by_line():
+    answer = service.read_service(lambda words, timeout: completed("LoadState=loaded\nStatusText=PASS: a=b; 9 fps\n\n"))
+    assert answer == {"LoadState": "loaded", "StatusText": "PASS: a=b; 9 fps"}
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("systemctl"), subprocess.TimeoutExpired("systemctl", 4)])
+def test_a_machine_without_systemd_has_no_service(error):
+    def run(words, timeout):
+        raise error
+
+    assert service.read_service(run) == {}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge import __version__
 from edge.config import Config, load_config
-from edge.doctor import software, system
+from edge.doctor import camera, devices, service, software, system, users
 from edge.doctor.check import Check, Context, Result, Status, guarded
+from edge.doctor.service import read_service
 from edge.errors import ConfigError
 
 CHECKS = (
@@ -20,10 +22,15 @@ CHECKS = (
     Check("models", software.check_models),
     Check("opencv", software.check_opencv),
     Check("runtime", software.check_runtime, deadline_s=software.PROBE_S + 5),
+    Check("camera", camera.check_camera, quick=False, deadline_s=camera.OPEN_S + 5),
+    Check("groups", users.check_groups, quick=False),
+    Check("gpio", devices.check_gpio, quick=False),
+    Check("coral", devices.check_coral, quick=False),
     Check("memory", system.check_memory),
     Check("disk", system.check_disk),
     Check("temperature", system.check_temperature),
     Check("power", system.check_power),
+    Check("service", service.check_service, quick=False),
 )
 
 INSTALLED_CONFIG = Path("etc/mask-edge/config.toml")
@@ -43,6 +50,8 @@ def make_context(config_path: Path | None, environment: Mapping[str, str], root:
 def run_doctor(context: Context, quick: bool, as_json: bool, say: Callable[[str], None], checks: Sequence[Check] = CHECKS) -> int:
     """Run the checks, one line each as it is done, or one JSON object at the end. Returns the exit code."""
     results: dict[str, Result] = {}
+    if not quick:
+        context = replace(context, service=read_service(context.run))
     for check in checks:
         if quick and not check.quick:
             continue

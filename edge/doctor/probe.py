@@ -1,21 +1,27 @@
-"""Runs in a child process what may crash or hang: `python -m edge.doctor.probe models CONFIGURATION`. The last line on stdout is JSON."""
+"""Runs in a child process what may crash or hang: `python -m edge.doctor.probe {models,camera} CONFIGURATION`. The last line on stdout is JSON."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from edge.app import build_classifier, build_detector
+from edge.app import build_classifier, build_detector, camera_settings
 from edge.config import Config, load_config
 from edge.errors import MaskEdgeError
+from edge.health import PictureHealth
 from edge.inference.interpreter import import_runtime
+from edge.sources import open_source
+from edge.sources.base import Source
 from edge.types import Frame
+
+FIRST_FRAME_S, WATCH_S = 8.0, 3.0
 
 
 def probe_models(config: Config) -> dict[str, Any]:
@@ -37,13 +43,49 @@ def probe_models(config: Config) -> dict[str, Any]:
     }
 
 
+def probe_camera(config: Config) -> dict[str, Any]:
+    """About three seconds of the configured source, and what the last frame is like: exposure settles in the first. Raises MaskEdgeError."""
+    health = PictureHealth(frozen_after_s=WATCH_S / 2)
+    count, first_at, last, fault = 0, 0.0, None, None
+    with closing(open_source(config.source.uri, camera_settings(config))) as source:
+        for frame in _watch(source):
+            first_at = first_at if count else frame.captured_at
+            count, last, fault = count + 1, frame, health.problem(frame)
+        problem = getattr(source, "problem", None) or fault
+    if last is None:
+        return {"name": source.name, "frames": 0, "problem": problem}
+    seconds = last.captured_at - first_at
+    return {
+        "name": source.name,
+        "frames": count,
+        "fps": (count - 1) / seconds if seconds > 0 else 0.0,
+        "width": last.width,
+        "height": last.height,
+        "preview": None if last.preview is None else [last.preview.shape[1], last.preview.shape[0]],
+        "mean": [round(float(value), 1) for value in last.pixels.mean(axis=(0, 1))],
+        "problem": problem,
+    }
+
+
+def _watch(source: Source) -> Iterator[Frame]:
+    """Frames of about three seconds from the first on; none where that does not come in time."""
+    end = time.monotonic() + FIRST_FRAME_S
+    first = True
+    while time.monotonic() < end and not source.finished:
+        frame = source.read(0.25)
+        if frame is not None:
+            if first:
+                first, end = False, time.monotonic() + WATCH_S
+            yield frame
+
+
 def _milliseconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return (time.perf_counter() - start) * 1e3
 
 
-PROBES = {"models": probe_models}
+PROBES = {"models": probe_models, "camera": probe_camera}
 
 
 def main(what: str, configuration: str) -> None:
@@ -54,7 +96,7 @@ def main(what: str, configuration: str) -> None:
         answer = {"error": str(error)}
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"}
-    print(json.dumps(answer))
+    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""The camera: opened in a child, because a driver may hang, and judged by its pictures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.config import as_tables
+from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.doctor.service import is_running
+from edge.doctor.software import last_json
+from edge.doctor.users import is_camera
+from edge.sources import STREAMS, without_password
+
+OPEN_S = 25.0
+"""Network streams take up to 10 s to be refused, and a camera module two to start."""
+
+DARK, BRIGHT = 25.0, 230.0
+"""Mean brightness, 0..255: beyond these no face can be told. Not tuned: a lit room has 60 to 180."""
+
+BLUISH = 1.6
+"""Blue over red, of the whole picture's means. Rooms and skin are on the red side; a picture with both exchanged is far on the other."""
+
+
+def check_camera(context: Context) -> Result:
+    """Open the configured source, look at some frames, close it."""
+    uri = context.config.source.uri
+    if not is_camera(context.config) and not uri.startswith(STREAMS):
+        return _check_other(uri)
+    if is_running(context.service):
+        status = context.service.get("StatusText") or "no status yet"
+        return ok(
+            f"{without_password(uri)} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again"
+        )
+    words = [sys.executable, "-m", "edge.doctor.probe", "camera", json.dumps(as_tables(context.config))]
+    try:
+        child = context.run(words, OPEN_S)
+    except subprocess.TimeoutExpired:
+        return fail(f"{without_password(uri)}: its driver does not answer within {OPEN_S:.0f} s", "unplug it and plug it in again, or reboot")
+    if child.returncode < 0:
+        return fail(f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})", "sudo apt full-upgrade, then reboot")
+    return judge(last_json(child.stdout), context.config.source.fps)
+
+
+def judge(seen: Mapping[str, Any], fps: float) -> Result:
+    """A verdict on what the probe saw."""
+    if "error" in seen:
+        what, _, cure = str(seen["error"]).rpartition("; ")
+        return fail(what or cure, cure if what else "look at its cable and its power")
+    if not seen["frames"]:
+        return fail(f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}", "look at its cable; try another port")
+    red, green, blue = seen["mean"]
+    view = f", detector's view {seen['preview'][0]}x{seen['preview'][1]}" if seen["preview"] else ""
+    colour = f"mean colour (R G B) {red:.0f} {green:.0f} {blue:.0f}"
+    detail = f"{seen['name']}: {seen['width']}x{seen['height']}{view}, {seen['fps']:.1f} of {fps:g} fps, {colour}"
+    brightness = (red + green + blue) / 3
+    if seen["problem"]:
+        return warn(f"{detail}: {seen['problem']}", "take the cover off the lens; give it light")
+    if brightness < DARK:
+        return warn(f"{detail}: too dark", "give the door light, or raise exposure_max_ms in [camera]")
+    if brightness > BRIGHT:
+        return warn(f"{detail}: overexposed", "turn the camera away from the sun or the lamp")
+    if blue > BLUISH * max(red, 1.0):
+        return warn(f"{detail}: very blue: red and blue may be exchanged", "hold something red before it and look at a `--snapshots` picture")
+    return ok(detail)
+
+
+def _check_other(uri: str) -> Result:
+    if uri == "demo":
+        return ok("demo: the built-in scene, no camera")
+    return ok(f"{uri}: no camera") if Path(uri).exists() else fail(f"{uri}: no such file", "correct [source] uri")

@@ -1,0 +1,55 @@
+"""What is plugged in and configured: pins and the Coral."""
+
+from __future__ import annotations
+
+from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.doctor.software import installed, model_paths
+from edge.doctor.users import find_user
+from edge.inference.coral import advice
+from edge.inference.coral.compiled import compiled_path
+from edge.inference.coral.sysfs import access_problem, find_devices
+
+
+def check_gpio(context: Context) -> Result:
+    """The header's chip is there, the user may use it, and the libraries are installed. No pin is touched."""
+    config = context.config.gpio
+    if not config.configured:
+        return ok("no lamp is configured")
+    if config.factory == "mock":
+        return ok("mock: the log says what the lamps would do")
+    chips = sorted((context.root / "dev").glob("gpiochip*"))
+    if not chips:
+        return fail("no /dev/gpiochip*: this machine has no pins", 'take the [gpio] table out of the configuration, or set factory = "mock" there')
+    missing = [library for library in ("gpiozero", "lgpio") if not installed(library)]
+    if missing:
+        return fail(f"{' and '.join(missing)} not installed", "sudo apt install python3-gpiozero python3-lgpio")
+    user = find_user(context)
+    closed = [chip.name for chip in chips if not user.may_open(chip)]
+    if closed:
+        return fail(f"{user.name} may not open /dev/{closed[0]}", f"`sudo usermod -aG gpio {user.name}`, then log in again or restart the service")
+    pins = ", ".join(f"{name} GPIO {pin}" for name, pin in config.pins())
+    return ok(f"{', '.join(chip.name for chip in chips)}: {pins}; `python -m edge gpio-test` lights them")
+
+
+def check_coral(context: Context) -> Result:
+    """From sysfs and files alone: the stick is not opened, because the service may have it."""
+    use = context.config.accelerator.use
+    devices = find_devices(context.root / "sys", context.root / "dev")
+    if not devices:
+        return warn("configured as the accelerator, but none is there: the CPU does the work", advice.absent()) if use == "edgetpu" else ok("none")
+    device = devices[0]
+    if use == "cpu":
+        return ok(f"{device.describe()}, not used: [accelerator] use is cpu")
+    problem = access_problem(device)
+    if problem:
+        return from_text(problem)
+    missing = [path for path in model_paths(context.config) if not compiled_path(path).is_file()]
+    if missing:
+        return from_text(f"{device.describe()}, but {advice.not_compiled(missing)}")
+    return ok(device.describe())
+
+
+def from_text(text: str) -> Result:
+    """A warning of the form `what is wrong; what to do`."""
+    what, _, cure = text.partition("; ")
+    return warn(what, cure)

@@ -1,0 +1,96 @@
+"""Who the door's program runs as, what groups that needs, and what it may open. From /etc/passwd and /etc/group below a root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.board import read_text
+from edge.config import Config
+from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.inference.coral.sysfs import find_devices
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """groups: names of all that it is in. group_ids: the same as numbers. service: the system service runs as it."""
+
+    name: str
+    uid: int
+    groups: frozenset[str]
+    group_ids: frozenset[int]
+    service: bool
+
+    def may_open(self, path: Path) -> bool:
+        """For reading and writing. Of this process's own user the kernel is asked, which also knows of access lists."""
+        if self.uid == os.geteuid():
+            return os.access(path, os.R_OK | os.W_OK)
+        status = path.stat()
+        if self.uid == 0:
+            return True
+        if self.uid == status.st_uid:
+            wanted = stat.S_IRUSR | stat.S_IWUSR
+        else:
+            wanted = stat.S_IRGRP | stat.S_IWGRP if status.st_gid in self.group_ids else stat.S_IROTH | stat.S_IWOTH
+        return status.st_mode & wanted == wanted
+
+
+def find_user(context: Context) -> User:
+    """The service's, or without a service the one who asks. Raises LookupError where the service's user does not exist."""
+    service = context.service.get("LoadState") == "loaded"
+    name = (context.service.get("User") or "root") if service else pwd.getpwuid(os.geteuid()).pw_name
+    entry = next((fields for fields in _database(context.root, "passwd") if fields[0] == name), None)
+    if entry is None and not service:
+        entry = [name, "", str(os.geteuid()), str(os.getegid())]
+    if entry is None:
+        raise LookupError(f"the service's user {name} does not exist")
+    groups = {fields[0]: int(fields[2]) for fields in _database(context.root, "group") if name in fields[3].split(",") or fields[2] == entry[3]}
+    return User(name, int(entry[2]), frozenset(groups), frozenset(groups.values()), service)
+
+
+def check_groups(context: Context) -> Result:
+    """The user is in the groups that what is configured needs. A group that the system does not have is not missed."""
+    try:
+        user = find_user(context)
+    except LookupError as error:
+        return fail(str(error), "install again: `sudo ./setup.sh`")
+    who = f"{user.name} (the service's user)" if user.service else user.name
+    if user.uid == 0:
+        return ok(f"{who} may open everything")
+    needed = groups_needed(context)
+    existing = {fields[0] for fields in _database(context.root, "group")}
+    missing = [group for group in needed if group in existing and group not in user.groups]
+    if missing:
+        reasons = ", ".join(f"{group} (for the {needed[group]})" for group in missing)
+        after = "`sudo systemctl restart mask-edge`" if user.service else "log in again"
+        verdict = fail if user.service else warn  # a person at the desktop may have the camera without the group
+        return verdict(f"{who} is not in {reasons}", f"`sudo usermod -aG {','.join(missing)} {user.name}`, then {after}")
+    return ok(f"{who} is in {', '.join(needed)}" if needed else f"{who}: none needed")
+
+
+def groups_needed(context: Context) -> dict[str, str]:
+    """Group -> what for, as udev on Raspberry Pi OS hands out the devices."""
+    config = context.config
+    needed = {}
+    if is_camera(config):
+        needed["video"] = "camera"
+    if config.gpio.configured and config.gpio.factory != "mock":
+        needed["gpio"] = "lamps"
+    if config.accelerator.use != "cpu" and any(device.bus == "usb" for device in find_devices(context.root / "sys", context.root / "dev")):
+        needed["plugdev"] = "Coral"
+    return needed
+
+
+def is_camera(config: Config) -> bool:
+    """A camera on this machine; not a stream or a file."""
+    return re.match(r"picamera|usb:|/dev/", config.source.uri) is not None
+
+
+def _database(root: Path, name: str) -> list[list[str]]:
+    """passwd(5) or group(5): lines of fields, at least four."""
+    lines = (read_text(root / "etc" / name) or "").splitlines()
+    return [fields for fields in (line.split(":") for line in lines) if len(fields) >= 4 and fields[2].isdecimal()]
