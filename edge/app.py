@@ -12,7 +12,7 @@ from edge.boardwatch import BoardWatch
 from edge.config import Config
 from edge.decision import Policy, PolicySettings
 from edge.errors import MaskEdgeError, ModelError
-from edge.health import PictureHealth
+from edge.health import STREAM_STILL_S, PictureHealth
 from edge.indicators import DEFAULT_WIRING
 from edge.inference.card import load_card
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
@@ -25,6 +25,7 @@ from edge.sinks.gpio import GpioSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.retry import RetryingSink
 from edge.sinks.snapshot import SnapshotSink
+from edge.sources import is_stream
 from edge.sources.base import CameraSettings, Source
 from edge.tracking import Tracker, TrackerSettings
 
@@ -94,6 +95,11 @@ def build_accelerator(config: Config, detector: FaceDetector, classifier: MaskCl
     return accelerator
 
 
+def build_health(config: Config) -> PictureHealth:
+    """The watch over a live picture."""
+    return PictureHealth(still_after_s=STREAM_STILL_S) if is_stream(config.source.uri) else PictureHealth()
+
+
 def build_pipeline(config: Config, live: bool) -> Pipeline:
     """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
     decision = config.decision
@@ -105,7 +111,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
         Policy(PolicySettings(decision.min_on_s, decision.min_face_px)),
         config.classifier.budget,
         config.classifier.settled_every_s,
-        PictureHealth() if live else None,
+        build_health(config) if live else None,
         build_accelerator(config, detector, classifier, live),
     )
 

@@ -42,7 +42,7 @@ class Pipeline:
         """All that is known after this frame; the frame's own `captured_at` is the clock."""
         now = frame.captured_at
         self._timings = {}
-        problem = self.health.problem(frame) if self.health else None
+        problem = self.health.problem(frame, bool(self.tracker.tracks(now))) if self.health else None
         if problem:
             return self.without_picture(problem, now, frame)
         with self._stage("detect"):

@@ -1,9 +1,7 @@
-import numpy as np
 import pytest
 
 from edge.decision import Policy, PolicySettings
-from edge.health import PictureHealth
-from edge.types import BoundingBox, Frame, Label, State, Track, TrackStatus
+from edge.types import BoundingBox, Label, State, Track, TrackStatus
 
 W, B, L, U = Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK, Label.UNKNOWN  # mask, bare, low, unknown
 
@@ -58,32 +56,3 @@ def test_since_is_when_the_state_began():
     policy = Policy()
     policy.decide(tracks(W), 1.0)
     assert policy.decide(tracks(W), 5.0).since == 1.0
-
-
-# --- picture health
-
-
-def noisy(value: int, at: float, spread: int = 20) -> Frame:
-    pixels = np.random.default_rng(int(at * 100)).integers(max(0, value - spread), min(255, value + spread) + 1, (120, 160, 3), np.uint8)
-    return Frame(pixels, 0, at, "test")
-
-
-def test_a_living_picture_is_healthy_even_in_the_dark():
-    health = PictureHealth()
-    assert all(health.problem(noisy(value, at)) is None for at, value in enumerate((120, 60, 25, 230)))
-
-
-@pytest.mark.parametrize(("value", "words"), [(0, "black"), (3, "black"), (128, "covered"), (255, "covered")])
-def test_black_and_flat_pictures_are_not(value, words):
-    problem = PictureHealth().problem(Frame(np.full((120, 160, 3), value, np.uint8), 0, 0.0, "test"))
-    assert problem is not None
-    assert words in problem
-
-
-def test_a_frozen_picture_is_found_after_its_time_and_forgiven_when_it_moves():
-    health = PictureHealth(frozen_after_s=2.0)
-    pixels = noisy(120, 1).pixels
-    problems = [health.problem(Frame(pixels, 0, at, "test")) for at in (0.0, 1.0, 2.5)]
-    assert problems[:2] == [None, None]
-    assert "frozen" in str(problems[2])
-    assert health.problem(noisy(120, 3.0)) is None

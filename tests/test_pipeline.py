@@ -64,6 +64,37 @@ def test_a_black_picture_is_uncertain_never_pass():
     assert "black" in decision.reason
 
 
+def test_the_detector_reads_the_preview_and_crops_are_cut_from_the_full_view():
+    """One bright cell of 16x16 px in the middle of a preview of 64x48 is, in a full view of 1280x720, 20 times as wide and 15 times as high.
+
+    The tiny detector makes its boxes exp(-0.4) times as high as the cell: (24 +- 8) * 20 across, (24 +- 8 * 0.67032) * 15 down.
+    """
+    pipeline = build(live=True)
+    crops = []
+    classify = pipeline.classifier.classify
+    pipeline.classifier.classify = lambda cut: crops.extend(cut) or classify(cut)
+    for index in range(12):
+        rng = np.random.default_rng(index)
+        preview, pixels = rng.integers(0, 30, (48, 64, 3), np.uint8), np.zeros((720, 1280, 3), np.uint8)
+        preview[16:32, 16:32] = 255
+        pixels[240:480, 320:640] = (250, 251, 252)  # the face, which only the full view shows in its own colour
+        result = pipeline.process(Frame(pixels, index, index * 0.1, "test", preview))
+        box = result.detections[0].box
+        assert np.allclose((box.xmin, box.ymin, box.xmax, box.ymax), (320, 279.56160, 640, 440.43840), atol=1e-4)
+    assert result.tracks[0].label is Label.WITH_MASK
+    assert result.decision.state is State.PASS
+    assert pipeline.classifier.card.crop_margin == 0.15
+    assert {cut.shape for cut in crops} == {(465 - 255, 688 - 272, 3)}  # 0.15 * 320 = 48 px more on each side, 0.15 * 160.8768 = 24.13 px
+    assert all(cut[100, 100].tolist() == [250, 251, 252] for cut in crops)
+
+
+def test_a_black_preview_or_full_view_is_judged_by_what_the_detector_sees():
+    pixels = scene(0).pixels
+    decision = build(live=True).process(Frame(pixels, 0, 0.0, "test", np.zeros((48, 64, 3), np.uint8))).decision
+    assert decision.state is State.UNCERTAIN
+    assert "black" in decision.reason
+
+
 def test_the_budget_limits_classifications_in_a_crowd():
     pipeline = build()
     pipeline.budget = 2

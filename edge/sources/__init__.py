@@ -33,13 +33,18 @@ def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = F
         number = int(module[1] or 0)
         return LiveFeed(lambda: PiCameraSource(number, settings), wait=wait, name=f"picamera:{number}")
     device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)|(?:usb:)?(/dev/v4l/.+)", uri)
-    if device or uri.startswith(STREAMS):
+    if device or is_stream(uri):
         from edge.sources.opencv import CameraSource
 
         address: Path | str = Path(device[2] or f"/dev/video{device[1]}") if device else uri
         name = (f"usb:{device[1]}" if device[1] else f"usb:{device[2]}") if device else without_password(uri)
         return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name)
     return _open_file(Path(uri))
+
+
+def is_stream(uri: str) -> bool:
+    """Whether the pictures come encoded over a network."""
+    return uri.startswith(STREAMS)
 
 
 def without_password(uri: str) -> str:
