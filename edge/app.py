@@ -24,6 +24,7 @@ from edge.sinks.events import LogSink
 from edge.sinks.gpio import GpioSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.retry import RetryingSink
+from edge.sinks.screen import ScreenSink
 from edge.sinks.snapshot import SnapshotSink
 from edge.sources import is_stream
 from edge.sources.base import CameraSettings, Source
@@ -108,7 +109,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
         detector,
         classifier,
         Tracker(TrackerSettings(hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
-        Policy(PolicySettings(decision.min_on_s, decision.min_face_px)),
+        Policy(PolicySettings(decision.min_on_s, decision.min_face_px, decision.max_faces)),
         config.classifier.budget,
         config.classifier.settled_every_s,
         build_health(config) if live else None,
@@ -132,6 +133,8 @@ def build_indicators(config: Config) -> list[Sink]:
     makers: dict[str, Callable[[], Sink]] = {}
     if config.gpio.configured:
         makers["gpio"] = lambda: RetryingSink("gpio", lambda: GpioSink(config.gpio))
+    if config.screen.device:
+        makers["screen"] = lambda: BackgroundSink(RetryingSink("screen", lambda: ScreenSink(config.screen)))
     sinks = []
     for make in makers.values():
         try:
@@ -147,4 +150,7 @@ def switch_on(config: Config, names: Sequence[str]) -> Config:
         red, amber, green = DEFAULT_WIRING
         log.info("gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d", red, amber, green)
         config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
+    if "screen" in names and not config.screen.device:
+        log.info("screen: none is configured; taking an ssd1306 of 128x64 at address 0x3C of the I2C bus")
+        config = replace(config, screen=replace(config.screen, device="ssd1306"))
     return config

@@ -19,7 +19,7 @@ from edge.errors import CameraHangsError, MaskEdgeError, UsageError, one_line
 from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
 
-SINKS = ("gpio",)
+SINKS = ("gpio", "screen")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.indicators import GpioConfig
+from edge.indicators import GpioConfig, ScreenConfig, check_pins
 from edge.options import option as _option
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
@@ -81,6 +81,7 @@ class DecisionConfig:
     hold_s: float = _option(0.5, "so long must another label lead before it is believed", 0)
     min_on_s: float = _option(0.8, "a state stays at least so long", 0)
     min_face_px: float = _option(24.0, "lower faces stay unknown and do not take part", 1)
+    max_faces: int = _option(0, "more confirmed faces than so many are denied; 1: the screen says ONE AT A TIME; 0: any number", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,10 @@ class Config:
     jsonl: JsonLinesConfig = field(default_factory=JsonLinesConfig)
     snapshot: SnapshotConfig = field(default_factory=SnapshotConfig)
     gpio: GpioConfig = field(default_factory=GpioConfig)
+    screen: ScreenConfig = field(default_factory=ScreenConfig)
+
+    def __post_init__(self) -> None:
+        check_pins(self.gpio, self.screen)
 
 
 Tables = dict[str, dict[str, Any]]

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 
 from edge.types import Decision, Label, State, Track, TrackStatus
 
+AT_A_TIME = "at a time"
+"""How the reason ends where too many people stand before the door."""
+
 
 @dataclass(frozen=True, slots=True)
 class PolicySettings:
     """min_on_s: a state stays at least so long, so that lamps and relays don't chatter (fail-safe may cut it short).
 
-    min_face_px: lower faces do not take part unless they have a label.
+    min_face_px: lower faces do not take part unless they have a label. max_faces: more at once are denied; 0: any number.
     """
 
     min_on_s: float = 0.8
     min_face_px: float = 24.0
+    max_faces: int = 0
 
 
 @dataclass(slots=True)
@@ -31,7 +35,7 @@ class Policy:
         """The decision after one frame."""
         faces = [track for track in tracks if self._takes_part(track)]
         counts = Counter(track.label for track in faces)
-        state, reason = _judge(counts)
+        state, reason = _judge(counts, self.settings.max_faces)
         held = self._decision
         early = held is not None and now - held.since < self.settings.min_on_s
         if held is not None and early and held.state is not state and held.state in (State.PASS, State.DENY):
@@ -52,9 +56,11 @@ class Policy:
         return self._decision
 
 
-def _judge(counts: Counter[Label]) -> tuple[State, str]:
+def _judge(counts: Counter[Label], max_faces: int) -> tuple[State, str]:
     if not counts.total():
         return State.IDLE, "nobody in view"
+    if max_faces and counts.total() > max_faces:
+        return State.DENY, f"{'one' if max_faces == 1 else max_faces} {AT_A_TIME}"
     if counts[Label.WITHOUT_MASK]:
         return State.DENY, "a face without a mask"
     if counts[Label.INCORRECT_MASK]:

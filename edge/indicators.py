@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from edge.options import option
@@ -42,13 +42,7 @@ class GpioConfig:
         names = self.low_outputs()
         if unknown := names - set(OUTPUTS):
             raise ValueError(f"gpio.active_low names {sorted(unknown)[0]!r}, which is not one of all, {', '.join(OUTPUTS)}")
-        taken: dict[int, str] = {}
-        for name, pin in self.pins():
-            if pin not in HEADER:
-                raise ValueError(f"gpio.{name} = {pin} is not a GPIO of the header; these are {', '.join(map(str, sorted(HEADER)))} (BCM numbers)")
-            if pin in taken:
-                raise ValueError(f"gpio.{name} and gpio.{taken[pin]} are both GPIO {pin}; give each a pin of its own")
-            taken[pin] = name
+        check_header("gpio", self.pins())
 
     @property
     def configured(self) -> bool:
@@ -74,6 +68,80 @@ class GpioConfig:
         """Names of the outputs that are on while their pin is low."""
         names = {part.strip() for part in self.active_low.split(",")} - {""}
         return (names - {"all"}) | set(OUTPUTS) if "all" in names else names
+
+
+OLEDS = ("ssd1306", "ssd1309", "sh1106")
+LCDS = ("st7735", "st7789")
+SIZES = {"st7735": (160, 128), "st7789": (240, 240)}
+"""width, height, px, where the configuration says nothing; OLEDs are 128x64."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenConfig:
+    """A small OLED or LCD with big words for the person at the door. OLEDs sit on I2C, LCDs on SPI, unless bus says otherwise."""
+
+    device: str = option(
+        "", ", ".join((*OLEDS, *LCDS)) + ", dummy (no screen: the log says what it would show); empty: off", choices=("", *OLEDS, *LCDS, "dummy")
+    )
+    width: int = option(0, "px; 0: 128 of an OLED, 160 of an ST7735, 240 of an ST7789", 0)
+    height: int = option(0, "px; 0: 64 of an OLED, 128 of an ST7735, 240 of an ST7789", 0)
+    rotate: int = option(0, "quarter turns: 0, 1, 2, 3", choices=(0, 1, 2, 3))
+    bus: str = option("auto", "auto, i2c or spi", choices=("auto", "i2c", "spi"))
+    i2c_port: int = option(1, "of /dev/i2c-1", 0)
+    i2c_address: int = option(0x3C, "60 is 0x3C, which most OLEDs have; some have 0x3D", 3)
+    spi_port: int = option(0, "of /dev/spidev0.0", 0)
+    spi_device: int = option(0, "of /dev/spidev0.0: which chip select", 0)
+    dc: int = option(24, "GPIO of the SPI screen's data/command pin", 2)
+    reset: int = option(25, "GPIO of the SPI screen's reset pin", 2)
+    backlight: int = option(0, "GPIO of an LCD's backlight; 0: wired to 3.3 V", 0)
+    h_offset: int = option(0, "px, ST7735: where the picture begins in the chip's memory; try 1 and 26 where there is a coloured edge", 0)
+    v_offset: int = option(0, "px, the same downwards", 0)
+    bgr: bool = option(False, "ST7735: true where red and blue are swapped")
+    inverse: bool = option(False, "ST7735: true where black is white")
+    blank_after_s: float = option(600.0, "nobody in view for so long: the screen goes dark, because OLEDs burn in; 0: never", 0)
+
+    def __post_init__(self) -> None:
+        check_header("screen", self.pins())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """width, height, px."""
+        width, height = SIZES.get(self.device, (128, 64))
+        return self.width or width, self.height or height
+
+    @property
+    def on_i2c(self) -> bool:
+        return self.bus == "i2c" or (self.bus == "auto" and self.device in OLEDS)
+
+    def pins(self) -> Iterator[tuple[str, int]]:
+        """(what for, GPIO number) of all that it takes from the header."""
+        if self.device in ("", "dummy"):
+            return
+        if self.on_i2c:
+            yield from (("i2c", 2), ("i2c", 3)) if self.i2c_port == 1 else ()
+        else:
+            yield from (("dc", self.dc), ("reset", self.reset))
+            yield from (("backlight", self.backlight),) if self.backlight else ()
+            yield from (("spi", 10), ("spi", 11), ("spi", 7 if self.spi_device else 8)) if self.spi_port == 0 else ()
+
+
+def check_header(table: str, pins: Iterable[tuple[str, int]]) -> None:
+    """Raises ValueError where one of (key, GPIO number) is not on the header, or two are the same."""
+    taken: dict[int, str] = {}
+    for name, pin in pins:
+        if pin not in HEADER:
+            raise ValueError(f"{table}.{name} = {pin} is not a GPIO of the header; these are {', '.join(map(str, sorted(HEADER)))} (BCM numbers)")
+        if pin in taken:
+            raise ValueError(f"{table}.{taken[pin]} and {table}.{name} are both GPIO {pin}; give each a pin of its own")
+        taken[pin] = name
+
+
+def check_pins(gpio: GpioConfig, screen: ScreenConfig) -> None:
+    """Raises ValueError where a lamp and a screen want the same pin."""
+    lamps = {pin: name for name, pin in gpio.pins()}
+    for name, pin in screen.pins():
+        if pin in lamps:
+            raise ValueError(f"gpio.{lamps[pin]} = {pin} is taken by the screen ({name}); give it another pin")
 
 
 DEFAULT_WIRING = (17, 27, 22)

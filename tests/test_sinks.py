@@ -11,13 +11,14 @@ import pytest
 from edge.annotate import annotate, blur_faces
 from edge.boardwatch import BoardWatch
 from edge.errors import SinkError
-from edge.indicators import GpioConfig
+from edge.indicators import GpioConfig, ScreenConfig
 from edge.pictures import read_picture
 from edge.sinks.base import BackgroundSink
 from edge.sinks.events import LogSink
 from edge.sinks.gpio import GpioSink
 from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.retry import RetryingSink
+from edge.sinks.screen import ScreenSink
 from edge.sinks.snapshot import SnapshotSink
 from edge.types import BoundingBox, Decision, Detection, Event, EventKind, FrameResult, Label, State, Track, TrackStatus
 
@@ -37,7 +38,7 @@ def make_result(state=State.PASS, index=0, at=0.0, events=(), frame=True, label=
     return FrameResult(picture, (Detection(BOX, 0.8),), (track,), decision, tuple(events), {"detect": 4.0, "classify": 3.0})
 
 
-@pytest.fixture(params=["log", "jsonl file", "jsonl stdout", "snapshot", "background", "gpio", "retrying"])
+@pytest.fixture(params=["log", "jsonl file", "jsonl stdout", "snapshot", "background", "gpio", "screen", "retrying"])
 def sink(request, tmp_path):
     makers = {
         "log": LogSink,
@@ -45,6 +46,7 @@ def sink(request, tmp_path):
         "jsonl stdout": lambda: JsonLinesSink("-"),
         "snapshot": lambda: SnapshotSink(tmp_path / "pictures"),
         "gpio": lambda: GpioSink(GpioConfig(red=17, green=22, relay=26, factory="mock")),
+        "screen": lambda: ScreenSink(ScreenConfig(device="dummy")),
         "retrying": lambda: RetryingSink("log", LogSink),
         "background": lambda: BackgroundSink(SnapshotSink(tmp_path / "pictures")),
     }

@@ -51,6 +51,16 @@ def make(factory):
         sink.close()
 
 
+@pytest.fixture
+def command():
+    """`main`, with the log as it was before."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield main
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 def levels(factory, *numbers):
     return [int(factory.pin(number).state) for number in numbers]
 
@@ -228,8 +238,8 @@ def test_an_output_that_fails_leaves_no_pin_open(factory, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("red = 17\nled = 17\n", "gpio.red and gpio.led are both GPIO 17; give each a pin of its own"),
-        ('led = 5\nrgb = "17, 27, 5"\n', "gpio.rgb and gpio.led are both GPIO 5"),
+        ("red = 17\nled = 17\n", "gpio.led and gpio.red are both GPIO 17; give each a pin of its own"),
+        ('led = 5\nrgb = "17, 27, 5"\n', "gpio.led and gpio.rgb are both GPIO 5"),
         ("led = 28\n", "gpio.led = 28 is not a GPIO of the header"),
         ("led = 1\n", "gpio.led = 1 is not a GPIO of the header"),
         ('rgb = "17, 27"\n', 'gpio.rgb = "17, 27" is not three GPIO numbers, as in "5,6,13"'),
@@ -362,9 +372,9 @@ def test_gpio_test_lights_every_pin_alone_then_shows_each_decision(factory):
     assert not any(levels(factory, *(number for _, number in ALL.pins())))
 
 
-def test_off_is_quick_and_quiet_and_fine_where_nothing_is_configured(capsys, monkeypatch):
+def test_off_is_quick_and_quiet_and_fine_where_nothing_is_configured(command, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "gpiozero", None)
-    assert main(["gpio-test", "--off"]) == 0
+    assert command(["gpio-test", "--off"]) == 0
     assert capsys.readouterr() == ("", "")
 
 
@@ -374,9 +384,9 @@ def test_off_drives_every_pin_to_its_off_level(factory):
         assert [bool(state.state) for state in factory.pin(number).states][-1] == (name == "relay")
 
 
-def test_the_command_runs_on_mock_pins(capsys, monkeypatch):
+def test_the_command_runs_on_mock_pins(command, capsys, monkeypatch):
     monkeypatch.setenv("MASK_EDGE_GPIO_FACTORY", "mock")
-    assert main(["gpio-test", "--seconds", "0.01"]) == 0
+    assert command(["gpio-test", "--seconds", "0.01"]) == 0
     out = capsys.readouterr().out
     assert "GPIO 27 (header pin 13) high: the amber lamp lights" in out
     assert "deny: red blinking fast" in out
