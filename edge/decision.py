@@ -10,6 +10,8 @@ from edge.types import Decision, Label, State, Track, TrackStatus
 
 AT_A_TIME = "at a time"
 """How the reason ends where too many people stand before the door."""
+LOOKING = "looking"
+"""The reason while a face is not named yet: the one `uncertain` that is as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +68,5 @@ def _judge(counts: Counter[Label], max_faces: int) -> tuple[State, str]:
     if counts[Label.INCORRECT_MASK]:
         return State.DENY, "a mask worn incorrectly"
     if counts[Label.UNKNOWN]:
-        return State.UNCERTAIN, "looking"
+        return State.UNCERTAIN, LOOKING
     return State.PASS, "every face wears its mask"

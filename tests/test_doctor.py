@@ -291,6 +291,22 @@ def test_the_running_services_camera_is_left_alone(tmp_path):
     assert "the running service's (IDLE: nobody in view; 14.9 fps)" in result.detail
 
 
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("UNCERTAIN: usb:0: no device /dev/video0; 0.0 fps", Status.FAIL),
+        ("UNCERTAIN: the picture is black: camera covered, or no light; 9.8 fps", Status.FAIL),
+        ("UNCERTAIN: looking; 9.8 fps", Status.OK),
+        ("ready, waiting for the first picture", Status.OK),
+        ("", Status.OK),
+    ],
+)
+def test_what_the_running_service_sees_counts(tmp_path, text, status):
+    result = camera.check_camera(context(tmp_path, service={"ActiveState": "active", "StatusText": text}))
+    assert result.status is status
+    assert text in result.detail
+
+
 @pytest.mark.parametrize(("uri", "status"), [("demo", Status.OK), ("/nowhere.mp4", Status.FAIL)])
 def test_without_a_camera_nothing_is_opened(tmp_path, uri, status):
     assert camera.check_camera(context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": uri}))).status is status

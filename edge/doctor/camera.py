@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from edge.config import as_tables
+from edge.decision import LOOKING
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import last_json
 from edge.doctor.users import is_camera
 from edge.sources import STREAMS, without_password
+from edge.types import State
 
 OPEN_S = 25.0
 """Network streams take up to 10 s to be refused, and a camera module two to start."""
@@ -32,10 +34,7 @@ def check_camera(context: Context) -> Result:
     if not is_camera(context.config) and not uri.startswith(STREAMS):
         return _check_other(uri)
     if is_running(context.service):
-        status = context.service.get("StatusText") or "no status yet"
-        return ok(
-            f"{without_password(uri)} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again"
-        )
+        return _check_in_use(without_password(uri), context.service.get("StatusText") or "no status yet")
     words = [sys.executable, "-m", "edge.doctor.probe", "camera", json.dumps(as_tables(context.config))]
     try:
         child = context.run(words, OPEN_S)
@@ -67,6 +66,13 @@ def judge(seen: Mapping[str, Any], fps: float) -> Result:
     if blue > BLUISH * max(red, 1.0):
         return warn(f"{detail}: very blue: red and blue may be exchanged", "hold something red before it and look at a `--snapshots` picture")
     return ok(detail)
+
+
+def _check_in_use(name: str, status: str) -> Result:
+    """The running service has the camera: not opened a second time, but the service says itself what it sees."""
+    if status.startswith(f"{State.UNCERTAIN.upper()}: ") and LOOKING not in status:
+        return fail(f"the running service gets no good picture: {status}", "put that right; or `sudo systemctl stop mask-edge`, then this again")
+    return ok(f"{name} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again")
 
 
 def _check_other(uri: str) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ PROBE_S = 20.0
 
 def check_config(context: Context) -> Result:
     """Valid as a whole: keys, types, ranges, and environment."""
+    if context.config_error and context.config_path is not None and context.config_path.exists() and not os.access(context.config_path, os.R_OK):
+        return fail(f"{context.config_path}: no permission to read it", "sudo mask-edge doctor")
     if context.config_error:
         return fail(context.config_error, "correct it; `python -m edge config example` shows every key")
     return ok(str(context.config_path) if context.config_path else "none given: the defaults (and MASK_EDGE_* variables)")
