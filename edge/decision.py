@@ -10,6 +10,7 @@ from edge.types import Decision, Label, State, Track, TrackStatus
 
 AT_A_TIME = "at a time"
 """How the reason ends where too many people stand before the door."""
+
 LOOKING = "looking"
 """The reason while a face is not named yet: the one `uncertain` that is as it should be."""
 

@@ -232,6 +232,7 @@ GOOD = {
     "fps": 14.9,
     "width": 640,
     "height": 480,
+    "format": "MJPG",
     "preview": None,
     "mean": [120.0, 110.0, 100.0],
     "problem": None,
@@ -239,7 +240,7 @@ GOOD = {
 
 
 def test_a_good_camera():
-    detail = "usb:0: 640x480, 14.9 of 15 fps, mean colour (R G B) 120 110 100"
+    detail = "usb:0: 640x480 MJPG, 14.9 of 15 fps, mean colour (R G B) 120 110 100"
     assert camera.judge(GOOD, 15) == ok(detail)
     assert "detector's view 320x256" in camera.judge(GOOD | {"preview": [320, 256]}, 15).detail
 
@@ -400,6 +401,35 @@ def test_gpio(tmp_path, monkeypatch):
     assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail.startswith("gpiochip0: led GPIO 17")
     monkeypatch.setattr(devices, "installed", lambda library: library != "lgpio")
     assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail == "lgpio not installed"
+
+
+def screen(**options) -> Config:
+    return load_config(None, {"MASK_EDGE_SOURCE_URI": "demo", **{f"MASK_EDGE_SCREEN_{key.upper()}": str(value) for key, value in options.items()}})
+
+
+@pytest.mark.parametrize(
+    ("config", "device", "group", "library"),
+    [(screen(device="ssd1306"), "i2c-1", "i2c", "luma.oled"), (screen(device="st7789", spi_device=1), "spidev0.1", "spi", "luma.lcd")],
+)
+def test_screen(tmp_path, monkeypatch, config, device, group, library):
+    monkeypatch.setattr(devices, "installed", lambda name: name == library)
+    machine = context(add_users(make_pi(tmp_path), "mask-edge"), config, service=SERVICE)
+    off = devices.check_screen(machine)
+    assert off.status is Status.FAIL
+    assert f"do_{group} 0" in off.next
+    write(tmp_path, f"dev/{device}", "")
+    (tmp_path / "dev" / device).chmod(0o600)
+    assert f"usermod -aG {group} mask-edge" in devices.check_screen(machine).next
+    assert f"{group} (for the screen)" in users.check_groups(machine).detail
+    (tmp_path / "dev" / device).chmod(0o666)
+    assert devices.check_screen(machine) == ok(f"{config.screen.device} on /dev/{device}")
+    monkeypatch.setattr(devices, "installed", lambda name: False)
+    assert devices.check_screen(machine).detail == f"{library} is not installed"
+
+
+def test_without_a_screen_nothing_is_missing(tmp_path):
+    assert devices.check_screen(context(tmp_path)) == ok("no screen is configured")
+    assert devices.check_screen(context(tmp_path, screen(device="dummy"))).status is Status.OK
 
 
 def coral_stick(root):

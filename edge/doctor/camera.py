@@ -53,12 +53,13 @@ def judge(seen: Mapping[str, Any], fps: float) -> Result:
     if not seen["frames"]:
         return fail(f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}", "look at its cable; try another port")
     red, green, blue = seen["mean"]
+    size = f"{seen['width']}x{seen['height']} {seen['format']}".rstrip()
     view = f", detector's view {seen['preview'][0]}x{seen['preview'][1]}" if seen["preview"] else ""
     colour = f"mean colour (R G B) {red:.0f} {green:.0f} {blue:.0f}"
-    detail = f"{seen['name']}: {seen['width']}x{seen['height']}{view}, {seen['fps']:.1f} of {fps:g} fps, {colour}"
+    detail = f"{seen['name']}: {size}{view}, {seen['fps']:.1f} of {fps:g} fps, {colour}"
     brightness = (red + green + blue) / 3
     if seen["problem"]:
-        return warn(f"{detail}: {seen['problem']}", "take the cover off the lens; give it light")
+        return warn(f"{detail}: {seen['problem']}", "look at the lens, the light and the cable")
     if brightness < DARK:
         return warn(f"{detail}: too dark", "give the door light, or raise exposure_max_ms in [camera]")
     if brightness > BRIGHT:

@@ -25,6 +25,7 @@ CHECKS = (
     Check("camera", camera.check_camera, quick=False, deadline_s=camera.OPEN_S + 5),
     Check("groups", users.check_groups, quick=False),
     Check("gpio", devices.check_gpio, quick=False),
+    Check("screen", devices.check_screen, quick=False),
     Check("coral", devices.check_coral, quick=False),
     Check("memory", system.check_memory),
     Check("disk", system.check_disk),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.software import installed, model_paths
 from edge.doctor.users import find_user
+from edge.indicators import OLEDS
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import access_problem, find_devices
@@ -29,6 +30,24 @@ def check_gpio(context: Context) -> Result:
         return fail(f"{user.name} may not open /dev/{closed[0]}", f"`sudo usermod -aG gpio {user.name}`, then log in again or restart the service")
     pins = ", ".join(f"{name} GPIO {pin}" for name, pin in config.pins())
     return ok(f"{', '.join(chip.name for chip in chips)}: {pins}; `python -m edge gpio-test` lights them")
+
+
+def check_screen(context: Context) -> Result:
+    """The bus of a small screen is on, the user may use it, and its library is installed. Nothing is sent over the bus."""
+    config = context.config.screen
+    if config.device in ("", "dummy"):
+        return ok("no screen is configured" if not config.device else "dummy: the log says what it would show")
+    bus = "i2c" if config.on_i2c else "spi"
+    path = context.root / "dev" / (f"i2c-{config.i2c_port}" if config.on_i2c else f"spidev{config.spi_port}.{config.spi_device}")
+    if not path.exists():
+        return fail(f"{config.device}: no /dev/{path.name}: the bus is off", f"`sudo raspi-config nonint do_{bus} 0`, then reboot")
+    library = "luma.oled" if config.device in OLEDS else "luma.lcd"
+    if not installed(library):
+        return fail(f"{library} is not installed", f"sudo apt install python3-{library}")
+    user = find_user(context)
+    if not user.may_open(path):
+        return fail(f"{user.name} may not open /dev/{path.name}", f"`sudo usermod -aG {bus} {user.name}`, then log in again or restart the service")
+    return ok(f"{config.device} on /dev/{path.name}")
 
 
 def check_coral(context: Context) -> Result:

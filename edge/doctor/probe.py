@@ -17,7 +17,7 @@ from edge.config import Config, load_config
 from edge.errors import MaskEdgeError
 from edge.health import PictureHealth
 from edge.inference.interpreter import import_runtime
-from edge.sources import open_source
+from edge.sources import STREAMS, open_source
 from edge.sources.base import Source
 from edge.types import Frame
 
@@ -45,7 +45,7 @@ def probe_models(config: Config) -> dict[str, Any]:
 
 def probe_camera(config: Config) -> dict[str, Any]:
     """About three seconds of the configured source, and what the last frame is like: exposure settles in the first. Raises MaskEdgeError."""
-    health = PictureHealth(frozen_after_s=WATCH_S / 2)
+    health = PictureHealth() if config.source.uri.startswith(STREAMS) else PictureHealth(still_after_s=WATCH_S / 2)  # an encoder repeats pictures
     count, first_at, last, fault = 0, 0.0, None, None
     with closing(open_source(config.source.uri, camera_settings(config))) as source:
         for frame in _watch(source):
@@ -61,6 +61,7 @@ def probe_camera(config: Config) -> dict[str, Any]:
         "fps": (count - 1) / seconds if seconds > 0 else 0.0,
         "width": last.width,
         "height": last.height,
+        "format": getattr(source, "format", ""),
         "preview": None if last.preview is None else [last.preview.shape[1], last.preview.shape[0]],
         "mean": [round(float(value), 1) for value in last.pixels.mean(axis=(0, 1))],
         "problem": problem,

@@ -80,6 +80,10 @@ def groups_needed(context: Context) -> dict[str, str]:
         needed["video"] = "camera"
     if config.gpio.configured and config.gpio.factory != "mock":
         needed["gpio"] = "lamps"
+    if config.screen.device not in ("", "dummy"):
+        needed["i2c" if config.screen.on_i2c else "spi"] = "screen"
+        if not config.screen.on_i2c:
+            needed["gpio"] = "lamps and the screen" if "gpio" in needed else "screen"
     if config.accelerator.use != "cpu" and any(device.bus == "usb" for device in find_devices(context.root / "sys", context.root / "dev")):
         needed["plugdev"] = "Coral"
     return needed

@@ -70,6 +70,11 @@ class LiveFeed(ContextMixin):
         self._thread.start()
 
     @property
+    def format(self) -> str:
+        """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
+        return str(getattr(self._source, "format", ""))
+
+    @property
     def finished(self) -> bool:
         return self._finished and self._slot is None
 

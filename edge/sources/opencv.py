@@ -90,6 +90,7 @@ class CameraSource(ContextMixin):
         self._orientation = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
         self._pace = Pace(1 / settings.fps, clock())
         self._capture = self._open_device(address, settings) if isinstance(address, Path) else self._open_stream(address)
+        self.format = _four_letters(int(self._capture.get(self._cv2.CAP_PROP_FOURCC)))
 
     @property
     def finished(self) -> bool:
@@ -147,3 +148,9 @@ def _explain_stream(address: str, name: str) -> SourceError:
         why = error.strerror or str(error)
         return SourceError(f"{name}: nobody answers at {host}:{port} ({why}); is the camera switched on and in this network?")
     return SourceError(f"{name}: {host} answers but gives no stream; check the path, user and password in the address")
+
+
+def _four_letters(code: int) -> str:
+    """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
+    letters = bytes(code >> shift & 0xFF for shift in (0, 8, 16, 24)) if code > 0 else b""
+    return letters.decode("ascii", "replace").strip("\0 ")

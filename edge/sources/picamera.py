@@ -42,6 +42,7 @@ class PiCameraSource(ContextMixin):
         self.name = f"picamera:{number}"
         self._settings, self._clock = settings or CameraSettings(), clock
         self._index = 0
+        self.format = ""
         self._closed = threading.Event()
         self._job: Any = None  # the request for a picture that picamera2 still owes us
         import_cv2()
@@ -132,6 +133,7 @@ class PiCameraSource(ContextMixin):
             )
         )
         given = camera.camera_configuration()
+        self.format = str(given["main"]["format"])
         small = given.get("lores") and given["lores"]["size"] < given["main"]["size"]  # else it would only be converted twice
         self._to_rgb = {stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))}
         self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
