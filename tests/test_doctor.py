@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 
+import numpy as np
 import pytest
 
 from edge.config import Config, as_tables, load_config
@@ -12,6 +13,7 @@ from edge.doctor.check import Check, Context, Status, fail, guarded, ok, warn
 from edge.doctor.command import CHECKS, make_context, run_doctor
 from edge.inference.card import sha256_of
 
+from . import fake_picamera2
 from .boardtree import add_users, hwmon, make_pi, write
 from .conftest import DATA
 
@@ -325,6 +327,15 @@ def test_the_probe_watches_a_live_source(monkeypatch):
     assert (seen["width"], seen["height"], seen["problem"], seen["preview"]) == (640, 480, None, None)
     assert seen["frames"] >= 2
     assert all(20 < value < 230 for value in seen["mean"])
+
+
+def test_the_probe_of_a_camera_module(monkeypatch):
+    scene = np.random.default_rng(0).integers(0, 200, (480, 640, 3), np.uint8)
+    fake_picamera2.install(monkeypatch, fake_picamera2.Device(scene))
+    monkeypatch.setattr(probe, "WATCH_S", 0.3)
+    seen = probe.probe_camera(load_config(None, {"MASK_EDGE_SOURCE_URI": "picamera"}))
+    assert (seen["name"], seen["width"], seen["height"], seen["format"]) == ("picamera:0", 640, 480, "BGR888")
+    assert seen["preview"] is not None
 
 
 def test_the_probe_of_a_missing_camera_is_one_line(capsys):

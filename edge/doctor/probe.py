@@ -51,7 +51,7 @@ def probe_camera(config: Config) -> dict[str, Any]:
         for frame in _watch(source):
             first_at = first_at if count else frame.captured_at
             count, last, fault = count + 1, frame, health.problem(frame)
-        problem = getattr(source, "problem", None) or fault
+        problem, pixel_format = getattr(source, "problem", None) or fault, getattr(source, "format", "")
     if last is None:
         return {"name": source.name, "frames": 0, "problem": problem}
     seconds = last.captured_at - first_at
@@ -61,7 +61,7 @@ def probe_camera(config: Config) -> dict[str, Any]:
         "fps": (count - 1) / seconds if seconds > 0 else 0.0,
         "width": last.width,
         "height": last.height,
-        "format": getattr(source, "format", ""),
+        "format": pixel_format,
         "preview": None if last.preview is None else [last.preview.shape[1], last.preview.shape[0]],
         "mean": [round(float(value), 1) for value in last.pixels.mean(axis=(0, 1))],
         "problem": problem,
