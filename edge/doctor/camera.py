@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.config import as_tables
 from edge.decision import LOOKING
-from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.doctor.check import Context, Result, fail, fail_for, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import last_json
 from edge.doctor.users import is_camera
@@ -48,8 +48,7 @@ def check_camera(context: Context) -> Result:
 def judge(seen: Mapping[str, Any], fps: float) -> Result:
     """A verdict on what the probe saw."""
     if "error" in seen:
-        what, _, cure = str(seen["error"]).rpartition("; ")
-        return fail(what or cure, cure if what else "look at its cable and its power")
+        return fail_for(str(seen["error"]))
     if not seen["frames"]:
         return fail(f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}", "look at its cable; try another port")
     red, green, blue = seen["mean"]

@@ -48,6 +48,12 @@ def fail(detail: str, next_step: str) -> Result:
     return Result(Status.FAIL, detail, next_step)
 
 
+def fail_for(text: str) -> Result:
+    """From one of our error messages, which say what is wrong, and after the last semicolon what to do."""
+    what, _, cure = text.rpartition("; ")
+    return fail(what, cure) if what else fail(text, "put that right, then `python -m edge doctor` again")
+
+
 Run = Callable[[Sequence[str], float], subprocess.CompletedProcess[str]]
 """Runs a command with a time limit in seconds. Raises OSError where there is no such command, subprocess.TimeoutExpired."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.app import CLASSIFIER, DETECTOR, MODELS
 from edge.config import Config, as_tables
-from edge.doctor.check import Context, Result, fail, ok
+from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.errors import MaskEdgeError
 from edge.inference.card import load_card
 
@@ -36,7 +36,7 @@ def check_models(context: Context) -> Result:
     try:
         cards = [load_card(path) for path in paths]
     except MaskEdgeError as error:
-        return fail(str(error), "install again: `sudo ./setup.sh`, or copy both files of the model")
+        return fail_for(str(error))
     return ok(", ".join(f"{card.path.name} ({card.task}, SHA-256 {card.sha256[:8]})" for card in cards))
 
 
@@ -59,7 +59,7 @@ def check_runtime(context: Context) -> Result:
         return fail(f"the TFLite runtime crashes here ({name})", "pip install 'ai-edge-litert==2.1.6' is the version tested on Raspberry Pi OS")
     answer = last_json(child.stdout)
     if "error" in answer:
-        return fail(answer["error"], "put that right, then `python -m edge doctor` again")
+        return fail_for(answer["error"])
     models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
     return ok(f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}: {models}")
 
