@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path("/")
 ZONES = ("cpu-thermal", "cpu_thermal", "x86_pkg_temp", "acpitz")
-"""Thermal zones by their `type`, in order of choice: a Raspberry Pi's (the second name is that of kernels before 5.4), then a PC's."""
+"""Thermal zones by their `type`, in order of choice: a Raspberry Pi's, in either spelling, then a PC's."""
 
 LIMITED = 0b1110
 """get_throttled bits that slow the processor down now: 1 frequency capped, 2 throttled, 3 soft temperature limit. Bit 0 is under-voltage; the same
@@ -89,10 +89,11 @@ def _hwmon(root: Path, name: str, file: str) -> Path | None:
 
 
 def _firmware_limits(root: Path) -> int | None:
-    """get_throttled, hexadecimal, renewed every 2 s. Raspberry Pi's kernels alone have it, not Debian's.
+    """get_throttled, hexadecimal, renewed every 2 s (drivers/firmware/raspberrypi.c). Raspberry Pi's kernels alone have it, not Debian's, and
+    not every Pi 5's.
 
-    It is marked as deprecated: the first reading since the boot leaves one warning in the kernel's log. Nothing else that
-    an unprivileged process may read tells of throttling; vcgencmd needs a device that the sandboxed service does not have.
+    It is marked as deprecated: the first reading since the boot leaves one warning in the kernel's log. Nothing else that an unprivileged
+    process may read tells of throttling: vcgencmd needs a device that the sandboxed service does not have.
     """
     files = sorted((root / "sys/devices/platform").glob("soc*/soc*:firmware/get_throttled"))
     return read_number(files[0], 16) if files else None

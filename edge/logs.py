@@ -24,7 +24,7 @@ REPEATS_S = 600.0
 """So long the same fault is only counted after it was said."""
 
 FREE = {"edge.sinks.events"}
-"""Loggers whose lines below a warning are never held back: what happens at the door may well be the same again."""
+"""Loggers whose lines are never held back: what happens at the door may well be the same again, and a decision that is left out would mislead."""
 
 
 class _TextFormatter(logging.Formatter):
@@ -64,7 +64,7 @@ class _Repeated:
 class LogHandler(logging.StreamHandler[TextIO]):
     """Writes lines; of the same fault only the first, and after `REPEATS_S`, or at the end, how many more there were.
 
-    Held back are warnings and errors, and plain information of the loggers that are not in `FREE`, by their whole text. clock: seconds, monotonic.
+    What is the same is told by the whole text. Loggers in `FREE` and debugging are left alone. clock: seconds, monotonic.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,7 +75,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         now = self._clock()
         self._count_up([key for key, repeated in self._said.items() if now - repeated.since >= REPEATS_S], now)
-        if record.levelno < logging.INFO or (record.levelno < logging.WARNING and record.name in FREE):
+        if record.levelno < logging.INFO or record.name in FREE:
             super().emit(record)
             return
         repeated = self._said.setdefault((record.name, record.levelno, record.getMessage()), _Repeated(record, now, -1))

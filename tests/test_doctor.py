@@ -377,9 +377,8 @@ def test_groups_that_are_not_needed_or_do_not_exist_are_not_missed(tmp_path):
 
 
 def test_a_service_whose_user_is_gone(tmp_path):
-    result = users.check_groups(context(make_pi(tmp_path), service=SERVICE))
-    assert result.status is Status.FAIL
-    assert "user mask-edge does not exist" in result.detail
+    result = guarded(Check("groups", users.check_groups), context(make_pi(tmp_path), service=SERVICE))
+    assert result == fail("the service's user mask-edge does not exist", "install again: `sudo ./setup.sh`")
 
 
 def test_devices_are_judged_for_the_services_user(tmp_path):

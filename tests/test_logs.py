@@ -150,8 +150,9 @@ def test_other_faults_levels_and_loggers_are_not_held_back(held):
 def test_what_happens_at_the_door_is_never_held_back(held):
     for _ in range(3):
         held.say("IDLE: nobody in view", logging.INFO, "edge.sinks.events")
+        held.say("UNCERTAIN: usb:0: gone", logging.WARNING, "edge.sinks.events")
         held.say("attempt", logging.DEBUG)
-    assert len(held.lines) == 6
+    assert len(held.lines) == 9
 
 
 def test_what_is_left_is_counted_at_the_end(held):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge.board import ROOT
 from edge.config import Config
+from edge.errors import MaskEdgeError
 
 
 class Status(StrEnum):
@@ -97,6 +98,8 @@ def guarded(check: Check, context: Context) -> Result:
     def look() -> None:
         try:
             answer.put(check.look(context))
+        except MaskEdgeError as error:
+            answer.put(fail_for(str(error)))
         except Exception as error:
             cause = str(error).splitlines()[0] if str(error) else "no message"
             answer.put(

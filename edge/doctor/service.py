@@ -37,12 +37,16 @@ def check_service(context: Context) -> Result:
         cure = "`python -m edge config check` with its --config" if service.get("ExecMainStatus") in ("2", "78") else LOG
         return fail(f"has failed ({ended})", f"{cure} says why; then `sudo systemctl restart mask-edge`")
     if service.get("SubState") == "auto-restart":
-        return fail(f"ends and is started again and again ({restarts} times; {ended})", f"{LOG} says why")
+        return fail(f"ends and is started again and again ({_times(restarts)}; {ended})", f"{LOG} says why")
     if not is_running(service):
         return warn(f"installed, but {state}", "sudo systemctl enable --now mask-edge")
     text = service.get("StatusText") or state
     if restarts:
-        return warn(f"{text}; started again {restarts} times since the boot", f"{LOG.replace('-n 30', '-p warning')} says why")
+        return warn(f"{text}; started again {_times(restarts)}", f"{LOG.replace('-n 30', '-p warning')} says why")
     if service.get("UnitFileState") == "disabled":
         return warn(f"{text}; but it will not start at the next boot", "sudo systemctl enable mask-edge")
     return ok(f"{text}")
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

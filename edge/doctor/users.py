@@ -12,7 +12,12 @@ from pathlib import Path
 from edge.board import read_text
 from edge.config import Config
 from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.errors import MaskEdgeError
 from edge.inference.coral.sysfs import find_devices
+
+
+class AccountError(MaskEdgeError, LookupError):
+    """The user that the service runs as does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +45,21 @@ class User:
 
 
 def find_user(context: Context) -> User:
-    """The service's, or without a service the one who asks. Raises LookupError where the service's user does not exist."""
+    """The service's, or without a service the one who asks. Raises AccountError."""
     service = context.service.get("LoadState") == "loaded"
-    name = (context.service.get("User") or "root") if service else pwd.getpwuid(os.geteuid()).pw_name
+    name = (context.service.get("User") or "root") if service else _own_name()
     entry = next((fields for fields in _database(context.root, "passwd") if fields[0] == name), None)
     if entry is None and not service:
         entry = [name, "", str(os.geteuid()), str(os.getegid())]
     if entry is None:
-        raise LookupError(f"the service's user {name} does not exist")
+        raise AccountError(f"the service's user {name} does not exist; install again: `sudo ./setup.sh`")
     groups = {fields[0]: int(fields[2]) for fields in _database(context.root, "group") if name in fields[3].split(",") or fields[2] == entry[3]}
     return User(name, int(entry[2]), frozenset(groups), frozenset(groups.values()), service)
 
 
 def check_groups(context: Context) -> Result:
     """The user is in the groups that what is configured needs. A group that the system does not have is not missed."""
-    try:
-        user = find_user(context)
-    except LookupError as error:
-        return fail(str(error), "install again: `sudo ./setup.sh`")
+    user = find_user(context)
     who = f"{user.name} (the service's user)" if user.service else user.name
     if user.uid == 0:
         return ok(f"{who} may open everything")
@@ -92,6 +94,13 @@ def groups_needed(context: Context) -> dict[str, str]:
 def is_camera(config: Config) -> bool:
     """A camera on this machine; not a stream or a file."""
     return re.match(r"picamera|usb:|/dev/", config.source.uri) is not None
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in a container with any number as its user
+        return str(os.geteuid())
 
 
 def _database(root: Path, name: str) -> list[list[str]]:
