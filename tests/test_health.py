@@ -92,12 +92,20 @@ def test_a_stream_of_a_still_scene_is_not_frozen_before_a_minute_unless_a_face_s
 def test_frozen_stays_when_the_faces_in_it_are_given_up():
     health = PictureHealth(still_after_s=STREAM_STILL_S)
     pixels = shoot(scene(), 2.0, 0.0).pixels
-    assert [health.problem(Frame(pixels, 0, at, "test"), faces) is not None for at, faces in ((0, True), (5, True), (6, False), (30, False))] == [
+    assert [
+        health.problem(Frame(pixels, 0, at, "test"), faces) is not None for at, faces in ((0, True), (2.5, True), (5, True), (6, False), (8, False))
+    ] == [
+        False,
         False,
         True,
         True,
         True,
     ]
+
+
+def test_the_same_picture_after_a_loss_is_not_frozen():
+    health, pixels = PictureHealth(), shoot(scene(), 2.0, 0.0).pixels
+    assert [health.problem(Frame(pixels, 0, at, "test")) for at in (0.0, 1.0, 31.0, 32.0)] == [None] * 4
 
 
 def test_a_clock_in_the_corner_keeps_a_still_stream_alive():

@@ -275,6 +275,28 @@ def test_a_stream_is_rgb_upright_and_no_faster_than_asked(stream):
     assert frames[-1].captured_at - frames[0].captured_at >= 0.14
 
 
+def test_a_picture_that_the_decoder_held_back_over_a_time_out_is_not_given_as_new(stream):
+    """What OpenCV was seen to do on RTSP: grab() waits its 5 s in vain, and succeeds with an old picture."""
+
+    class Silent:
+        def grab(self):
+            now[0] += 5.0
+            return True
+
+        def retrieve(self):
+            return True, np.zeros((48, 64, 3), np.uint8)
+
+        def release(self):
+            pass
+
+    now = [0.0]
+    with CameraSource(f"http://127.0.0.1:{stream.port}/door", "door", clock=lambda: now[0]) as source:
+        source._capture.release()
+        source._capture = Silent()
+        with pytest.raises(SourceError, match="door: gives no more pictures"):
+            source.read(1.0)
+
+
 def test_a_wrong_path_is_told_apart_from_a_missing_camera(stream):
     with pytest.raises(SourceError, match=r"127\.0\.0\.1 answers but gives no stream; check the path, user and password"):
         open_source(f"http://127.0.0.1:{stream.port}/wrong")
@@ -482,6 +504,26 @@ def test_a_camera_that_ran_steadily_begins_its_back_off_anew(caplog):
                 feed.read(0.02)
         assert len(cameras) == 4
     assert caplog.text.count("fake: unplugged; trying again") == 3
+
+
+def test_a_camera_that_opens_but_gives_nothing_is_one_loss_until_it_gives_something(caplog):
+    caplog.set_level("INFO")
+    cameras = []
+
+    def open_camera():
+        cameras.append(FakeCamera(frames=10**9 if len(cameras) in (0, 4) else 0))
+        return cameras[-1]
+
+    with LiveFeed(open_camera, back_off=(0.01,)) as feed:
+        assert read_one(feed) is not None
+        cameras[0].frames = 0
+        deadline = time.monotonic() + 5
+        while len(cameras) < 5 and time.monotonic() < deadline:
+            feed.read(0.02)
+        assert read_one(feed) is not None
+        assert feed.lost == 1
+    assert [line.partition(" after")[0] for line in caplog.messages] == ["fake: unplugged; trying again", "fake: pictures again"]
+    assert "4 attempts" in caplog.text
 
 
 class HangingCamera(FakeCamera):

@@ -14,7 +14,7 @@ from edge.types import Frame
 
 log = logging.getLogger(__name__)
 
-BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to open a lost source; the last one repeats."""
 
 STEADY_S = 10.0
@@ -60,7 +60,7 @@ class LiveFeed(ContextMixin):
         self.problem: str | None = None
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
-        self._attempts, self._losses, self._lost_at = 0, 0, 0.0  # losses: since it last ran steadily
+        self._attempts, self._relapses, self._lost_at = 0, 0, 0.0  # both counts: since it last ran steadily
         self._source = self._open_first(wait)
         self._slot: Frame | None = None
         self._finished = False
@@ -126,7 +126,6 @@ class LiveFeed(ContextMixin):
             self._condition.notify_all()
 
     def _read_until_lost(self) -> None:
-        self._first_frame_at = None
         while not self._stop.is_set():
             assert self._source is not None
             with self._call():
@@ -139,8 +138,8 @@ class LiveFeed(ContextMixin):
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
             self._first_frame_at = self._clock()
-            if self._losses:
-                level = logging.INFO if self._losses == 1 else logging.DEBUG
+            if self.lost:
+                level = logging.INFO if self._relapses == 1 else logging.DEBUG
                 log.log(level, "%s: pictures again after %.0f s, %d attempts", self.name, self._first_frame_at - self._lost_at, self._attempts)
         with self._condition:
             self.dropped += self._slot is not None
@@ -149,13 +148,16 @@ class LiveFeed(ContextMixin):
 
     def _note_loss(self, message: str) -> None:
         now = self._clock()
-        if self._first_frame_at is not None and now - self._first_frame_at >= STEADY_S:
-            self._attempts = self._losses = 0
-        level = logging.DEBUG if self._losses else logging.ERROR  # one that comes and goes is said once
-        log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
-        self.lost += 1
-        self._losses += 1
-        self._lost_at, self.problem = now, message
+        if self._first_frame_at is not None or not self.lost:  # else it was opened, but gave nothing: still the same loss
+            if self._first_frame_at is not None and now - self._first_frame_at >= STEADY_S:
+                self._attempts = self._relapses = 0
+            self.lost += 1
+            self._relapses += 1
+            self._lost_at = now
+            level = logging.ERROR if self._relapses == 1 else logging.DEBUG  # one that comes and goes is said once
+            log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
+        self._first_frame_at = None
+        self.problem = message
 
     def _reopen(self) -> None:
         """Open the source again, waiting longer after each failure; returns when it is open or the feed is closed."""

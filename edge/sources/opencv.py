@@ -20,6 +20,8 @@ from edge.types import Frame
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
+STALE_AFTER_S = 0.9 * READ_TIMEOUT_MS / 1e3
+"""A stream that falls silent still gives, after each time-out, a picture that the decoder had held back: as old as the wait was long."""
 
 
 class VideoFileSource(ContextMixin):
@@ -97,9 +99,13 @@ class CameraSource(ContextMixin):
         return False
 
     def read(self, timeout: float) -> Frame | None:
-        deadline = self._clock() + timeout
+        before = self._clock()
+        deadline = before + timeout
         while self._capture.grab():
             now = self._clock()
+            if now - before >= STALE_AFTER_S:
+                break
+            before = now
             if now >= self._pace.next_at:
                 ok, bgr = self._capture.retrieve()
                 if not ok:

@@ -27,14 +27,16 @@ def check(words: str, fine: bool, seen: object) -> None:
 
 
 def draw_frames() -> None:
-    """What the two virtual cameras show: red, and four colours clockwise from the top left corner: red, green, grey, blue."""
+    """What the two virtual cameras show, with a sensor's noise: red; and from the top left corner clockwise red, green, grey, blue."""
     red = np.full((480, 640, 3), RED, np.uint8)
     corners = red.copy()
     corners[:240, 320:], corners[240:, :320], corners[240:, 320:] = GREEN, BLUE, GREY
     for name, picture in {"red": red, "corners": corners}.items():
         folder = Path("/opt/frames") / name
         folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(folder / "0.jpg", quality=95)
+        for number in range(5):
+            noisy = picture + np.random.default_rng(number).integers(-4, 5, picture.shape)
+            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg", quality=95)
 
 
 def next_frame(source):
