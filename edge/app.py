@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.boardwatch import BoardWatch
 from edge.config import Config
 from edge.decision import Policy, PolicySettings
-from edge.errors import MaskEdgeError, ModelError
+from edge.errors import ConfigError, MaskEdgeError, ModelError
 from edge.health import STREAM_STILL_S, PictureHealth
 from edge.indicators import DEFAULT_WIRING
 from edge.inference.card import load_card
@@ -26,6 +26,7 @@ from edge.sinks.jsonl import JsonLinesSink
 from edge.sinks.retry import RetryingSink
 from edge.sinks.screen import ScreenSink
 from edge.sinks.snapshot import SnapshotSink
+from edge.sinks.window import WindowSink
 from edge.sources import is_stream
 from edge.sources.base import CameraSettings, Source
 from edge.tracking import Tracker, TrackerSettings
@@ -117,7 +118,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
     )
 
 
-def build_sinks(config: Config, source: Source) -> list[Sink]:
+def build_sinks(config: Config, source: Source, stop: Callable[[], None]) -> list[Sink]:
     """The log and whatever else is switched on. Slow sinks of a live source get a thread of their own. Raises SinkError."""
     sinks: list[Sink] = [LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)), BoardWatch())]
     if config.jsonl.path:
@@ -125,16 +126,18 @@ def build_sinks(config: Config, source: Source) -> list[Sink]:
     if config.snapshot.directory:
         snapshot = SnapshotSink(Path(config.snapshot.directory), config.snapshot.keep, config.snapshot.blur)
         sinks.append(BackgroundSink(snapshot) if source.live else snapshot)
-    return sinks + build_indicators(config)
+    return sinks + build_indicators(config, stop)
 
 
-def build_indicators(config: Config) -> list[Sink]:
+def build_indicators(config: Config, stop: Callable[[], None]) -> list[Sink]:
     """What people at the door see. One that cannot be had is said, and the others go on: a missing lamp must not stop the door."""
     makers: dict[str, Callable[[], Sink]] = {}
     if config.gpio.configured:
         makers["gpio"] = lambda: RetryingSink("gpio", lambda: GpioSink(config.gpio))
     if config.screen.device:
         makers["screen"] = lambda: BackgroundSink(RetryingSink("screen", lambda: ScreenSink(config.screen)))
+    if config.window.show:  # no thread of its own: OpenCV's windows belong to the one that runs the loop, which a second try would hold up
+        makers["window"] = lambda: WindowSink(config.window, stop)
     sinks = []
     for make in makers.values():
         try:
@@ -145,12 +148,15 @@ def build_indicators(config: Config) -> list[Sink]:
 
 
 def switch_on(config: Config, names: Sequence[str]) -> Config:
-    """With these indicators on (`--sink`): as configured, or with their default wiring."""
-    if "gpio" in names and not config.gpio.configured:
-        red, amber, green = DEFAULT_WIRING
-        log.info("gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d", red, amber, green)
-        config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
-    if "screen" in names and not config.screen.device:
-        log.info("screen: none is configured; taking an ssd1306 of 128x64 at address 0x3C of the I2C bus")
-        config = replace(config, screen=replace(config.screen, device="ssd1306"))
-    return config
+    """With these indicators on (`--sink`): as configured, or with their default wiring. Raises ConfigError where that needs a pin that is taken."""
+    try:
+        if "gpio" in names and not config.gpio.configured:
+            red, amber, green = DEFAULT_WIRING
+            log.info("gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d", red, amber, green)
+            config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
+        if "screen" in names and not config.screen.device:
+            log.info("screen: none is configured; taking an ssd1306 of 128x64 at address 0x3C of the I2C bus")
+            config = replace(config, screen=replace(config.screen, device="ssd1306"))
+    except ValueError as error:
+        raise ConfigError(f"--sink: {error}") from error
+    return replace(config, window=replace(config.window, show=True)) if "window" in names else config

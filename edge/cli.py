@@ -19,7 +19,7 @@ from edge.errors import CameraHangsError, MaskEdgeError, UsageError, one_line
 from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
 
-SINKS = ("gpio", "screen")
+SINKS = ("gpio", "screen", "window")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,7 +161,7 @@ def _loop(config: Config, source: Source) -> int:
     try:
         pipeline = build_pipeline(config, source.live)
         pipeline.warm_up()
-        sinks = build_sinks(config, source)
+        sinks = build_sinks(config, source, stop.set)
     except MaskEdgeError:
         source.close()
         raise

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from edge.indicators import GpioConfig, ScreenConfig, check_pins
+from edge.indicators import GpioConfig, ScreenConfig, WindowConfig, check_pins
 from edge.options import option as _option
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
@@ -125,6 +125,7 @@ class Config:
     snapshot: SnapshotConfig = field(default_factory=SnapshotConfig)
     gpio: GpioConfig = field(default_factory=GpioConfig)
     screen: ScreenConfig = field(default_factory=ScreenConfig)
+    window: WindowConfig = field(default_factory=WindowConfig)
 
     def __post_init__(self) -> None:
         check_pins(self.gpio, self.screen)

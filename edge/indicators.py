@@ -125,6 +125,16 @@ class ScreenConfig:
             yield from (("spi", 10), ("spi", 11), ("spi", 7 if self.spi_device else 8)) if self.spi_port == 0 else ()
 
 
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """A window on the desktop or an HDMI monitor. q, Esc or closing it ends the program."""
+
+    show: bool = option(False, "open it; the same as --sink window")
+    fullscreen: bool = option(False, "over the whole monitor")
+    width: int = option(1280, "px of the picture, which the window scales", 320)
+    height: int = option(720, "px", 240)
+
+
 def check_header(table: str, pins: Iterable[tuple[str, int]]) -> None:
     """Raises ValueError where one of (key, GPIO number) is not on the header, or two are the same."""
     taken: dict[int, str] = {}

@@ -70,9 +70,10 @@ def _lgpio_factory() -> Any:
 
 def _lgpio_folder() -> str:
     """Where lgpio may make the pipe that it makes at import, in the working directory or in LG_WD (to which it then changes): a place of its own."""
-    if "LG_WD" in os.environ:
-        return os.environ["LG_WD"]
-    folder = tempfile.mkdtemp(prefix="mask-edge-lgpio-")
+    given = os.environ.get("LG_WD")
+    if given and Path(given).is_dir() and os.access(given, os.W_OK):
+        return given
+    folder = os.environ["LG_WD"] = tempfile.mkdtemp(prefix="mask-edge-lgpio-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
