@@ -24,6 +24,7 @@ readonly SYSROOT="${SETUP_SYSROOT:-}"
 action="install" prefix="" coral="auto"
 dry_run=false purge=false assume_yes=false start=true
 step="reading the command line"
+scratch=""
 
 usage() {
     cat <<'TEXT'
@@ -77,6 +78,7 @@ change() {
 # Whatever ends the script halfway is named; what is installed is untouched until `activate`.
 on_exit() {
     local code=$?
+    rm -rf "$scratch"
     if [ "$code" != 0 ] && [ -n "$step" ]; then
         say "failed while $step (exit code $code); what was installed before is unchanged. Mend the cause named above and run setup.sh again"
     fi
@@ -268,19 +270,20 @@ pip_into() {
 
 # A build that was cut off has no `complete` and is begun anew. Environments cannot be moved, so it is built in its place.
 build() {
-    local folder="$1" python="$2" scratch
+    local folder="$1" python="$2"
     rm -rf "$folder"
     mkdir -p "$prefix"
     say "building $folder (a few minutes on a Raspberry Pi)"
     "$PYTHON" -m venv --system-site-packages "$folder"
-    scratch="$(mktemp -d)"
     # Built from a copy: setuptools would leave its traces in the source folder.
-    tar -C "$HERE" --exclude=__pycache__ -cf - pyproject.toml README.md edge convert training models | tar -C "$scratch" -xf -
+    mkdir "$scratch/source"
+    tar -C "$HERE" --exclude=__pycache__ -cf - pyproject.toml README.md edge convert training models | tar -C "$scratch/source" -xf -
     "$PYTHON" -c 'import numpy; print("numpy==" + numpy.__version__)' >"$scratch/constraints"
     pip_into "$folder" --only-binary :all: --constraint "$scratch/constraints" "$(runtime_for "$python")"
-    pip_into "$folder" --no-deps "$scratch"
-    rm -rf "$scratch"
+    pip_into "$folder" --no-deps "$scratch/source"
     check_libraries "$folder"
+    # On the card before it counts: a power cut must not leave the mark without what it stands for.
+    sync --file-system "$folder"
     touch "$folder/complete"
 }
 
@@ -327,12 +330,11 @@ write_config() {
 
 ensure_config() {
     step="writing $CONFIG"
-    local known="$prefix/config.example.toml" example
+    local known="$prefix/config.example.toml" example="$scratch/config.example.toml"
     if $dry_run && [ ! -x "$1/bin/mask-edge" ]; then
         if [ -f "$CONFIG" ]; then note ok "$CONFIG stays as it is"; else note would "$CONFIG, with the source $(camera_here)"; fi
         return
     fi
-    example="$(mktemp)"
     service_example "$1" >"$example"
     if [ ! -f "$CONFIG" ]; then
         change "$CONFIG, with the source $(camera_here)" write_config "$CONFIG" "$example"
@@ -342,7 +344,6 @@ ensure_config() {
         change "$CONFIG.new: the example has changed; $CONFIG stays as it is" write_config "$CONFIG.new" "$example"
     fi
     $dry_run || install -m 644 "$example" "$known"
-    rm -f "$example"
 }
 
 # --- the new version must work before anything is switched over
@@ -402,8 +403,13 @@ systemd_runs() { [ -d /run/systemd/system ]; }
 
 reload_systemd() { if systemd_runs; then systemctl daemon-reload; fi; }
 
-# The version and the unit, as one line: what the service runs.
-what_runs() { printf '%s %s\n' "$(readlink "$prefix/current" 2>/dev/null)" "$(sha256sum 2>/dev/null <"$UNIT" | cut -c1-64)"; }
+# What the running service was started with, one a line: only where one of these has changed is it restarted.
+what_runs() {
+    readlink "$prefix/current"
+    sha256sum "$UNIT"
+    id -G "$SERVICE"
+    remembered package
+}
 
 install_unit() {
     write_unit
@@ -412,9 +418,8 @@ install_unit() {
 
 activate() {
     step="switching over to ${1##*/}"
-    local old_version old_unit
+    local old_version old_unit="$scratch/old-unit"
     old_version="$(readlink "$prefix/current" 2>/dev/null || true)"
-    old_unit="$(mktemp)"
     cp "$UNIT" "$old_unit" 2>/dev/null || true
     if sed "s|/opt/mask-edge|$prefix|g" "$HERE/systemd/$SERVICE.service" | cmp -s - "$UNIT"; then
         note ok "$UNIT"
@@ -425,10 +430,7 @@ activate() {
     if [ "$(readlink "$COMMAND" 2>/dev/null)" = "$prefix/current/bin/mask-edge" ]; then note ok "$COMMAND"; else change "$COMMAND" link_command; fi
     if cmp -s "$HERE/setup.sh" "$prefix/setup.sh"; then note ok "$prefix/setup.sh"; else change "$prefix/setup.sh, to uninstall with" cp "$HERE/setup.sh" "$prefix/"; fi
     enable_service
-    if ! start_service; then
-        roll_back "$old_version" "$old_unit"
-    fi
-    rm -f "$old_unit"
+    start_service || roll_back "$old_version" "$old_unit"
 }
 
 enable_service() {
@@ -442,16 +444,19 @@ enable_service() {
 restart_service() {
     systemctl reset-failed "$SERVICE" 2>/dev/null || true
     systemctl restart "$SERVICE" || return 1
+    # Ready is not enough: one that dies with its first picture is no good either.
+    sleep 5
+    systemctl is-active --quiet "$SERVICE" || return 1
     what_runs >"$prefix/running"
 }
 
-# Returns 1 where the service does not become ready.
+# Returns 1 where the service does not become ready, or does not stay up.
 start_service() {
     if ! $start; then
         note skipped "service: --no-start"
     elif ! systemd_runs; then
         note skipped "service: systemd does not run here; it starts at the next boot"
-    elif systemctl is-active --quiet "$SERVICE" && [ "$(what_runs)" = "$(cat "$prefix/running" 2>/dev/null)" ]; then
+    elif systemctl is-active --quiet "$SERVICE" && [ "$(what_runs 2>/dev/null)" = "$(cat "$prefix/running" 2>/dev/null)" ]; then
         note ok "service runs"
     elif $dry_run; then
         note would "start the service"
@@ -462,7 +467,7 @@ start_service() {
 }
 
 roll_back() {
-    say "the service does not become ready; its last lines:"
+    say "the service does not stay up; its last lines:"
     journalctl --unit "$SERVICE" --lines 8 --no-pager --output cat >&2 || true
     [ -n "$1" ] || fail "nothing older to go back to; look at: journalctl -u $SERVICE"
     point_to "$1"
@@ -504,6 +509,7 @@ install_service() {
         exec 9>/run/mask-edge-setup.lock
         flock -n 9 || fail "another setup.sh is at work; wait for it to end"
     fi
+    scratch="$(mktemp -d)"
     local python version folder
     python="$(python_version)"
     version="$(version_here "$python")"

@@ -162,22 +162,18 @@ class Machine:
 
     def shell(self, command: str, check: bool = True, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
         """Run a shell command inside, as root."""
-        environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
-        enter = ["nsenter", "--target", str(self._leader), "--all", "/usr/bin/env", "-i", *environment, "bash", "-c", command]
-        result = subprocess.run(enter, capture_output=True, text=True, timeout=timeout)
+        result = subprocess.run(self._inside(command), capture_output=True, text=True, timeout=timeout)
         if check and result.returncode != 0:
             raise Failed(f"`{command}` exits {result.returncode}:\n{(result.stdout + result.stderr)[-3000:]}")
         return result
 
-    def start(self, command: str) -> subprocess.Popen[str]:
-        """Start a command inside and leave it running."""
-        return subprocess.Popen(
-            ["nsenter", "--target", str(self._leader), "--all", "bash", "-c", command],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, command: str) -> subprocess.Popen[bytes]:
+        """Start a command inside, as a process group of its own, and leave it running."""
+        return subprocess.Popen(self._inside(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def _inside(self, command: str) -> list[str]:
+        environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        return ["nsenter", "--target", str(self._leader), "--all", "/usr/bin/env", "-i", *environment, "bash", "-c", command]
 
     def _find_leader(self) -> bool:
         """The container's PID 1: the only child of systemd-nspawn."""
@@ -342,9 +338,8 @@ class Life:
         old, pid = self._version(), self._pid()
         self._append("edge/loop.py", "# changed again\n")
         setup = self.machine.start(f"{INSIDE}/setup.sh")
-        wait_for(lambda: bool(self._shell("pgrep -f 'pip install' || true")), 120, "pip runs")
+        wait_for(lambda: bool(output_of(["pgrep", "-g", str(setup.pid), "-f", "pip install.*ai-edge-litert"])), 120, "pip runs")
         os.killpg(setup.pid, signal.SIGKILL)
-        self._shell("pkill -9 -f 'pip install'", check=False)
         setup.wait()
         self._expect((self._version(), self._pid()) == (old, pid), "the old version does not run any more")
         debris = self._shell("ls /opt/mask-edge")
