@@ -38,11 +38,14 @@ exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet -D "$1" --boo
 """
 """In a namespace of its own, so that the host's systemd, if it has one, is left alone."""
 
-PASSING = re.compile(r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|var/lib/apt|var/lib/dpkg|var/lib/systemd|etc/ssl)(/|$)|__pycache__")
-"""Where files come and go by themselves, or are apt's own bookkeeping."""
+PASSING = re.compile(
+    r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|var/lib/apt|var/lib/dpkg|var/lib/systemd|etc/ssl)(/|$)"
+    r"|__pycache__|/etc/(passwd|group|g?shadow|sub[ug]id)-$"
+)
+"""Where files come and go by themselves, apt's own bookkeeping, and the copies that useradd makes of what was before."""
 
-LEFT_BY_OTHERS = {"/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"}
-"""Back-up copies that useradd makes of what was before."""
+ALSO_RECOMMENDED = "-o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false"
+"""apt keeps what came as a dependency if another package so much as suggests it."""
 
 
 class Failed(Exception):
@@ -201,6 +204,7 @@ class Life:
     def __init__(self, release: str, machine: Machine) -> None:
         self.release, self.machine = release, machine
         self.before: set[str] = set()
+        self.packages = ""
 
     def run(self) -> int:
         """How many steps failed. After one that the others build on (boot, install), the rest is left out."""
@@ -376,10 +380,9 @@ class Life:
     def purge(self) -> str:
         """And with the Debian packages that came with it: as before."""
         self._shell(f"cp {INSIDE}/setup.sh /root/setup.sh")
-        text = self._shell("/root/setup.sh --uninstall --purge --yes 2>&1; rm /root/setup.sh")
-        packages = self.packages
-        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get autoremove -y -q --purge {packages}")
-        after = {path for path in self._files() if not path.startswith(INSIDE)} - LEFT_BY_OTHERS
+        text = self._shell("/root/setup.sh --uninstall --purge --yes 2>&1 && rm /root/setup.sh")
+        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get {ALSO_RECOMMENDED} autoremove -y -q --purge {self.packages}")
+        after = {path for path in self._files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
         self._expect(after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}")
         return f"{lines_of(text)}\n{len(after)} files, the same as before"
@@ -399,7 +402,7 @@ class Life:
 
     def _setup(self, *flags: str) -> str:
         result = self._shell(f"{INSIDE}/setup.sh {' '.join(flags)} 2>&1")
-        if "record" not in flags:
+        if "--dry-run" not in flags:
             self.packages = self._shell("sed -n 's/^package //p' /opt/mask-edge/installed 2>/dev/null | tr '\\n' ' '")
         return result
 
