@@ -24,7 +24,7 @@ readonly SYSROOT="${SETUP_SYSROOT:-}"
 action="install" prefix="" coral="auto"
 dry_run=false purge=false assume_yes=false start=true
 step="reading the command line"
-scratch=""
+scratch="" refreshed=false
 
 usage() {
     cat <<'TEXT'
@@ -75,6 +75,20 @@ change() {
     note changed "$text"
 }
 
+# drop PATH...: remove those that exist.
+drop() {
+    local path
+    for path in "$@"; do
+        if [ ! -e "$path" ] && [ ! -L "$path" ]; then continue; fi
+        if $dry_run; then
+            note would "remove $path"
+        else
+            rm -rf "$path"
+            note changed "removed $path"
+        fi
+    done
+}
+
 # Whatever ends the script halfway is named; what is installed is untouched until `activate`.
 on_exit() {
     local code=$?
@@ -92,7 +106,7 @@ check_architecture() {
     # A 32-bit Raspberry Pi OS runs under a 64-bit kernel on newer boards: the packages tell.
     userland="$(dpkg --print-architecture 2>/dev/null || true)"
     case "$machine/$userland" in
-        arm*/* | */armhf) fail "this is a 32-bit system ($machine${userland:+, $userland}); flash the 64-bit Raspberry Pi OS, the TFLite runtime exists for that alone" ;;
+        armv*/* | */armhf) fail "this is a 32-bit system ($machine${userland:+, $userland}); flash the 64-bit Raspberry Pi OS, the TFLite runtime exists for that alone" ;;
         x86_64/* | aarch64/*) ;;
         *) fail "no TFLite runtime exists for $machine; use a 64-bit Raspberry Pi or PC" ;;
     esac
@@ -136,6 +150,9 @@ check_prefix() {
         /*) ;;
         *) fail "--prefix $prefix: give an absolute path, such as /opt/mask-edge" 2 ;;
     esac
+    local there
+    there="$(installed_prefix)"
+    [ "${there:-$prefix}" = "$prefix" ] || fail "--prefix $prefix: it is installed below $there; uninstall that first, or leave --prefix out" 2
 }
 
 preflight() {
@@ -145,6 +162,7 @@ preflight() {
     check_python "$PYTHON"
     [ -n "$(runtime_for "$(python_version)")" ] || fail "no TFLite runtime was tested with $("$PYTHON" -V); the service needs Python 3.11 (bookworm) or 3.13 (trixie)"
     check_prefix
+    if [ -n "$(ls -A "$prefix" 2>/dev/null)" ] && [ ! -f "$(record)" ]; then fail "$prefix holds something else; give another --prefix" 2; fi
     [ -f "$HERE/pyproject.toml" ] || fail "this copy of setup.sh only uninstalls; run the one in the folder that you cloned"
     local needed=400
     [ -z "$(missing_packages "${REQUIRED[@]}")" ] || needed=2000
@@ -175,21 +193,30 @@ apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
 
 have_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
 
+refresh_lists() {
+    $refreshed || apt_get update
+    refreshed=true
+}
+
+install_these() {
+    refresh_lists
+    apt_get install -y --no-install-recommends "$@"
+    remember package "$@"
+}
+
 install_packages() {
     step="installing Debian packages"
-    local missing package wanted=() absent=()
-    missing="$(missing_packages "${REQUIRED[@]}")"
-    if { [ -n "$missing" ] || ! have_lists; } && ! $dry_run; then apt_get update; fi
-    for package in $missing; do wanted+=("$package"); done
+    local package wanted=() absent=()
+    # A fresh card has no lists yet; a dry run fetches none.
+    have_lists || $dry_run || refresh_lists
+    for package in $(missing_packages "${REQUIRED[@]}"); do wanted+=("$package"); done
     for package in $(missing_packages "${OPTIONAL[@]}"); do
-        # A fresh card has no lists yet; a dry run fetches none.
         if ! have_lists || available "$package"; then wanted+=("$package"); else absent+=("$package"); fi
     done
     if [ "${#wanted[@]}" = 0 ]; then
         note ok "Debian packages"
     else
-        change "Debian packages: ${wanted[*]}" apt_get install -y --no-install-recommends "${wanted[@]}"
-        $dry_run || remember "package" "${wanted[@]}"
+        change "Debian packages: ${wanted[*]}" install_these "${wanted[@]}"
     fi
     [ "${#absent[@]}" = 0 ] || note skipped "Debian packages that this system's archive does not have: ${absent[*]}"
 }
@@ -201,7 +228,6 @@ record() { printf '%s\n' "$prefix/installed"; }
 remember() {
     local kind="$1" name
     shift
-    mkdir -p "$prefix"
     for name in "$@"; do
         recalls "$kind" "$name" || printf '%s %s\n' "$kind" "$name" >>"$(record)"
     done
@@ -268,11 +294,15 @@ pip_into() {
     "$folder/bin/python" -m pip install --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
 }
 
-# A build that was cut off has no `complete` and is begun anew. Environments cannot be moved, so it is built in its place.
+# Each version holds a mark: `begun`, then `complete`. One that was cut off is begun anew, and only what has a mark is ever removed.
+# Environments cannot be moved, so it is built in its place.
+readonly MARK="mask-edge-build"
+
 build() {
     local folder="$1" python="$2"
     rm -rf "$folder"
-    mkdir -p "$prefix"
+    mkdir "$folder"
+    printf 'begun\n' >"$folder/$MARK"
     say "building $folder (a few minutes on a Raspberry Pi)"
     "$PYTHON" -m venv --system-site-packages "$folder"
     # Built from a copy: setuptools would leave its traces in the source folder.
@@ -284,7 +314,7 @@ build() {
     check_libraries "$folder"
     # On the card before it counts: a power cut must not leave the mark without what it stands for.
     sync --file-system "$folder"
-    touch "$folder/complete"
+    printf 'complete\n' >"$folder/$MARK"
 }
 
 # picamera2 and OpenCV are built against apt's numpy; another one in the environment would break them.
@@ -299,16 +329,17 @@ PY
 
 ensure_version() {
     step="building $1"
-    if [ -f "$1/complete" ]; then note ok "version ${1##*/}"; else change "version ${1##*/}" build "$1" "$2"; fi
+    if [ "$(cat "$1/$MARK" 2>/dev/null)" = complete ]; then note ok "version ${1##*/}"; else change "version ${1##*/}" build "$1" "$2"; fi
 }
 
 # --- configuration
 
+# A USB camera that is plugged in now, by the name that it keeps across reboots; else the camera module where there can be one.
 camera_here() {
-    local node
-    for node in "$SYSROOT"/sys/class/video4linux/video*; do
-        if [ -e "$node" ] && readlink -f "$node" | grep -q /usb; then
-            printf 'usb:%s\n' "${node##*video}"
+    local link
+    for link in "$SYSROOT"/dev/v4l/by-id/*-video-index0; do
+        if [ -L "$link" ]; then
+            printf 'usb:%s\n' "${link#"$SYSROOT"}"
             return
         fi
     done
@@ -318,30 +349,30 @@ camera_here() {
     esac
 }
 
-# The commented example with the two values that a service wants.
-service_example() {
-    "$1/bin/mask-edge" config example | sed -e "s|^#uri = .*|uri = \"$(camera_here)\"|" -e 's|^#wait = .*|wait = true|'
-}
-
+# write_config EXAMPLE TO: with the two values that a service wants.
 write_config() {
-    install -d -m 755 "${1%/*}"
-    install -m 640 -g "$SERVICE" /dev/stdin "$1" <"$2"
+    install -d -m 755 "${2%/*}"
+    sed -e "s|^#uri = .*|uri = \"$(camera_here)\"|" -e 's|^#wait = .*|wait = true|' "$1" >"$scratch/config.toml"
+    install -m 640 -g "$SERVICE" "$scratch/config.toml" "$2"
 }
 
 ensure_config() {
     step="writing $CONFIG"
     local known="$prefix/config.example.toml" example="$scratch/config.example.toml"
-    if $dry_run && [ ! -x "$1/bin/mask-edge" ]; then
-        if [ -f "$CONFIG" ]; then note ok "$CONFIG stays as it is"; else note would "$CONFIG, with the source $(camera_here)"; fi
+    if [ ! -f "$CONFIG" ] && $dry_run; then
+        note would "$CONFIG, with the source $(camera_here)"
+        return
+    elif $dry_run && [ ! -x "$1/bin/mask-edge" ]; then
+        note ok "$CONFIG stays as it is"
         return
     fi
-    service_example "$1" >"$example"
+    "$1/bin/mask-edge" config example >"$example"
     if [ ! -f "$CONFIG" ]; then
-        change "$CONFIG, with the source $(camera_here)" write_config "$CONFIG" "$example"
-    elif cmp -s "$example" "$CONFIG" || cmp -s "$example" "$known"; then
+        change "$CONFIG, with the source $(camera_here)" write_config "$example" "$CONFIG"
+    elif cmp -s "$example" "$known"; then
         note ok "$CONFIG"
     else
-        change "$CONFIG.new: the example has changed; $CONFIG stays as it is" write_config "$CONFIG.new" "$example"
+        change "$CONFIG.new, there are new settings; $CONFIG stays as it is" write_config "$example" "$CONFIG.new"
     fi
     $dry_run || install -m 644 "$example" "$known"
 }
@@ -469,7 +500,7 @@ start_service() {
 roll_back() {
     say "the service does not stay up; its last lines:"
     journalctl --unit "$SERVICE" --lines 8 --no-pager --output cat >&2 || true
-    [ -n "$1" ] || fail "nothing older to go back to; look at: journalctl -u $SERVICE"
+    if [ -z "$1" ] || [ "$1" = "$(readlink "$prefix/current")" ]; then fail "there is no other version to go back to; look at: journalctl -u $SERVICE"; fi
     point_to "$1"
     cp "$2" "$UNIT"
     systemctl daemon-reload
@@ -484,8 +515,8 @@ tidy() {
     $start || return 0
     for folder in "$prefix"/*/; do
         folder="${folder%/}"
-        if [ -f "$folder/pyvenv.cfg" ] && [ "$folder" != "$1" ] && [ ! -L "$folder" ]; then
-            change "removed version ${folder##*/}" rm -rf "$folder"
+        if [ -f "$folder/$MARK" ] && [ "$folder" != "$1" ] && [ ! -L "$folder" ]; then
+            drop "$folder"
         fi
     done
 }
@@ -508,6 +539,10 @@ install_service() {
     if ! $dry_run; then
         exec 9>/run/mask-edge-setup.lock
         flock -n 9 || fail "another setup.sh is at work; wait for it to end"
+        # Whatever root's own umask is, the service's user must be able to read what is installed.
+        umask 022
+        mkdir -p "$prefix"
+        touch "$(record)"
     fi
     scratch="$(mktemp -d)"
     local python version folder
@@ -526,14 +561,6 @@ install_service() {
 }
 
 # --- uninstalling
-
-# drop PATH...: remove those that exist.
-drop() {
-    local path
-    for path in "$@"; do
-        if [ -e "$path" ] || [ -L "$path" ]; then change "removed $path" rm -rf "$path"; fi
-    done
-}
 
 confirm_purge() {
     if ! $purge || $assume_yes || $dry_run; then return; fi
@@ -555,6 +582,17 @@ remove_user() {
     if [ -d "${CONFIG%/*}" ]; then chown -R root:root "${CONFIG%/*}"; fi
 }
 
+remove_versions() {
+    local folder
+    [ -f "$(record)" ] || return 0
+    drop "$prefix/current"
+    for folder in "$prefix"/*/; do
+        [ ! -f "$folder$MARK" ] || drop "${folder%/}"
+    done
+    drop "$prefix"/{installed,running,config.example.toml,setup.sh}
+    $dry_run || rmdir "$prefix" 2>/dev/null || say "$prefix is not empty and stays: $(ls -A "$prefix")"
+}
+
 uninstall() {
     check_prefix
     $dry_run || [ "$(id -u)" = 0 ] || fail "root is needed: sudo $0 --uninstall"
@@ -562,17 +600,12 @@ uninstall() {
     step="uninstalling"
     local folder packages
     packages="$(remembered package)"
-    [ ! -f "$UNIT" ] || change "service stopped and not started at boot any more" stop_service
+    [ ! -f "$UNIT" ] || change "service: off, now and at boot" stop_service
     drop "$UNIT" "$RULES"
     reload_systemd
     [ "$(readlink "$COMMAND" 2>/dev/null)" != "$prefix/current/bin/mask-edge" ] || drop "$COMMAND"
-    if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then change "removed user $SERVICE" remove_user; fi
-    drop "$prefix/current"
-    for folder in "$prefix"/*/; do
-        [ ! -f "${folder}pyvenv.cfg" ] || drop "${folder%/}"
-    done
-    drop "$prefix"/{installed,running,config.example.toml,setup.sh}
-    [ ! -d "$prefix" ] || rmdir "$prefix" 2>/dev/null || say "$prefix is not empty and stays: $(ls -A "$prefix")"
+    if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then change "user $SERVICE: gone" remove_user; fi
+    remove_versions
     if $purge; then
         drop "${CONFIG%/*}" "$STATE"
     else

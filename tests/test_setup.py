@@ -207,8 +207,14 @@ def test_uninstalling_what_is_not_there_is_no_error(machine):
 def test_a_usb_camera_that_is_plugged_in_becomes_the_source(machine):
     (machine.sysroot / "proc/device-tree/model").unlink()
     assert "config.toml, with the source usb:0" in machine.setup("--dry-run").stderr
-    camera = machine.sysroot / "sys/devices/usb1/1-1/video4linux/video2"
-    camera.mkdir(parents=True)
-    (machine.sysroot / "sys/class/video4linux").mkdir(parents=True)
-    (machine.sysroot / "sys/class/video4linux/video2").symlink_to(camera)
-    assert "config.toml, with the source usb:2" in machine.setup("--dry-run").stderr
+    links = machine.sysroot / "dev/v4l/by-id"
+    links.mkdir(parents=True)
+    (links / "usb-Maker_Camera_1234-video-index0").symlink_to("../../video2")
+    assert "config.toml, with the source usb:/dev/v4l/by-id/usb-Maker_Camera_1234-video-index0" in machine.setup("--dry-run").stderr
+
+
+def test_a_folder_of_somebody_else_is_not_installed_into(machine, tmp_path):
+    folder = Path("/usr/share/doc")
+    result = machine.setup("--dry-run", "--prefix", str(folder))
+    assert result.returncode == 2
+    assert f"{folder} holds something else" in result.stderr

@@ -270,7 +270,14 @@ class Life:
         seconds = time.monotonic() - start
         sizes = self._shell("du -sm /opt/mask-edge | cut -f1")
         self._expect(self._show("ActiveState") == "active", text)
-        return f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self._disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest Debian packages"
+        own = self._shell("/opt/mask-edge/current/bin/python -m pip list --local --format freeze 2>/dev/null | tr '\\n' ' '")
+        places = self._shell(
+            "cd / && /opt/mask-edge/current/bin/python -c 'import numpy, cv2; print(numpy.__version__, numpy.__file__, cv2.__file__)'"
+        )
+        return (
+            f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self._disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest Debian packages\n"
+            f"in the environment: {own}\nseen from it: {places}"
+        )
 
     def waits_for_a_camera(self) -> str:
         """There is none here: the service stays up and is uncertain."""
@@ -328,10 +335,12 @@ class Life:
         return f"{state}\n{said}"
 
     def upgrade(self) -> str:
-        """Other content, same release number."""
-        old, pid = self._version(), self._pid()
-        self._append("edge/loop.py", "# changed\n")
+        """Other content and another setting, same release number."""
+        old, pid, settings = self._version(), self._pid(), self._shell("cat /etc/mask-edge/config.toml")
+        self._append("edge/config.py", '\nSourceConfig.__doc__ = "Where frames come from, as the next release says it."\n')
         text = self._setup()
+        new = self._shell("cat /etc/mask-edge/config.toml.new")
+        self._expect("as the next release says it" in new and settings == self._shell("cat /etc/mask-edge/config.toml"), text)
         self._expect(self._version() != old and self._pid() != pid, text)
         self._expect(old not in self._shell("ls /opt/mask-edge"), "the old version is still there")
         self._wait_for_decisions()
@@ -340,7 +349,7 @@ class Life:
     def upgrade_cut_off(self) -> str:
         """setup.sh and pip killed halfway; the next run builds it anew."""
         old, pid = self._version(), self._pid()
-        self._append("edge/loop.py", "# changed again\n")
+        self._append("edge/loop.py", "# changed\n")
         setup = self.machine.start(f"{INSIDE}/setup.sh")
         wait_for(lambda: bool(output_of(["pgrep", "-g", str(setup.pid), "-f", "pip install.*ai-edge-litert"])), 120, "pip runs")
         os.killpg(setup.pid, signal.SIGKILL)
