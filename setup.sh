@@ -165,7 +165,7 @@ preflight() {
     if [ -n "$(ls -A "$prefix" 2>/dev/null)" ] && [ ! -f "$(record)" ]; then fail "$prefix holds something else; give another --prefix" 2; fi
     [ -f "$HERE/pyproject.toml" ] || fail "this copy of setup.sh only uninstalls; run the one in the folder that you cloned"
     local needed=400
-    [ -z "$(missing_packages "${REQUIRED[@]}")" ] || needed=2000
+    [ -z "$(missing_packages "${REQUIRED[@]}")" ] || needed=2500
     check_disk "$prefix" "$needed"
     local board
     board="$(board_model)"

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,16 @@ def test_nothing_runs_before_the_file_is_read_to_its_end():
     text = SETUP.read_text()
     assert text.splitlines()[2] == "set -euo pipefail"
     assert text.endswith('\nmain "$@"\n')
+
+
+def test_what_is_installed_is_whole():
+    """A folder that pyproject.toml forgets is there in a checkout, and missing on the Pi."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in (ROOT / "edge").rglob("*.py")}
+    assert folders <= set(declared["packages"])
+    others = {path for path in (ROOT / "edge").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    packed = {ROOT / name.replace(".", "/") / file for name, files in declared["package-data"].items() for file in files}
+    assert others == packed
 
 
 def test_help_names_every_flag():

@@ -229,6 +229,7 @@ class Life:
                 self.upgrade_that_does_not_start,
                 self.sandbox,
                 self.uninstall,
+                self.elsewhere,
                 self.purge,
             ):
                 failed = self._try(step)
@@ -380,6 +381,7 @@ class Life:
 
     def uninstall(self) -> str:
         """With the copy that was installed; settings and state stay."""
+        self.packages = self._shell("sed -n 's/^package //p' /opt/mask-edge/installed | tr '\\n' ' '")
         text = self._shell("/opt/mask-edge/setup.sh --uninstall 2>&1")
         left = sorted(path for path in self._files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
         self._expect("/etc/mask-edge/config.toml" in left, text)
@@ -387,10 +389,21 @@ class Life:
         self._expect(self._shell("getent passwd mask-edge || true") == "", "the user is still there")
         return f"{lines_of(text)}\nleft: {' '.join(left)}"
 
+    def elsewhere(self) -> str:
+        """Installed again with every flag; the settings of before are still there, and the service stays off."""
+        settings = self._shell("sha256sum /etc/mask-edge/config.toml")
+        text = self._setup("--prefix", "/srv/door", "--coral", "none", "--no-start")
+        self._expect(self._show("ActiveState") == "inactive" and self._shell("systemctl is-enabled mask-edge") == "enabled", text)
+        self._expect("/srv/door/current/bin/mask-edge" in self._shell("cat /etc/systemd/system/mask-edge.service"), "the unit names another place")
+        self._expect(self._shell("ls -A /etc/udev/rules.d") == "", "a udev rule in spite of --coral none")
+        self._expect(settings == self._shell("sha256sum /etc/mask-edge/config.toml"), "the settings have changed")
+        self._shell("systemctl start mask-edge")
+        self._wait_for_decisions()
+        return lines_of(text, "skipped") + "\nstarted by hand, it decides"
+
     def purge(self) -> str:
         """And with the Debian packages that came with it: as before."""
-        self._shell(f"cp {INSIDE}/setup.sh /root/setup.sh")
-        text = self._shell("/root/setup.sh --uninstall --purge --yes 2>&1 && rm /root/setup.sh")
+        text = self._shell("/srv/door/setup.sh --uninstall --purge --yes 2>&1")
         self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get {ALSO_RECOMMENDED} autoremove -y -q --purge {self.packages}")
         after = {path for path in self._files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
@@ -411,10 +424,7 @@ class Life:
         return "\n".join(result.stdout.splitlines()[-8:]) + f"\n{old} runs"
 
     def _setup(self, *flags: str) -> str:
-        result = self._shell(f"{INSIDE}/setup.sh {' '.join(flags)} 2>&1")
-        if "--dry-run" not in flags:
-            self.packages = self._shell("sed -n 's/^package //p' /opt/mask-edge/installed 2>/dev/null | tr '\\n' ' '")
-        return result
+        return self._shell(f"{INSIDE}/setup.sh {' '.join(flags)} 2>&1")
 
     def _append(self, path: str, text: str) -> None:
         with (self.machine.root / INSIDE.lstrip("/") / path).open("a") as file:
