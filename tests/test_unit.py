@@ -68,19 +68,27 @@ def test_no_group_is_named_that_may_be_missing(unit):
     assert unit["User"] == ["mask-edge"]
 
 
-@pytest.mark.parametrize("key", ["ExecStart", "ExecStopPost"])
-def test_its_commands_are_valid_ones(unit, key):
-    for command in unit.get(key, []):
-        program, *words = command.removeprefix("-").split()
-        assert program == "/opt/mask-edge/current/bin/mask-edge"
-        arguments = build_parser().parse_args(words)
-        assert str(arguments.config) == "/etc/mask-edge/config.toml"
+PROGRAM = "/opt/mask-edge/current/bin/mask-edge "
 
 
-def test_lamps_go_off_after_a_crash_too(unit):
+@pytest.mark.parametrize(("key", "handler"), [("ExecStart", "run_command"), ("ExecStopPost", "gpio_test_command")])
+def test_its_commands_are_valid_ones(unit, key, handler):
+    (command,) = unit[key]
+    arguments = build_parser().parse_args(command.partition(PROGRAM)[2].rstrip("'").split())
+    assert arguments.handler.__name__ == handler
+    assert str(arguments.config) == "/etc/mask-edge/config.toml"
+
+
+@pytest.mark.parametrize(
+    ("result", "status", "runs"), [("success", "0", False), ("exit-code", "78", False), ("exit-code", "1", True), ("watchdog", "ABRT", True)]
+)
+def test_lamps_go_off_after_a_crash_too(unit, tmp_path, result, status, runs):
     (command,) = unit["ExecStopPost"]
-    assert command.startswith("-"), "a lamp that cannot be reached must not count as a failure of the service"
-    assert " gpio-test --off " in command
+    assert command.startswith("-/bin/sh -c '"), "a lamp that cannot be reached must not count as a failure of the service"
+    script = command.removeprefix("-/bin/sh -c '").removesuffix("'").replace("$$", "$").replace(PROGRAM, "echo ")
+    environment = {"SERVICE_RESULT": result, "EXIT_STATUS": status}
+    said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env=environment).stdout
+    assert said == ("gpio-test --off --config /etc/mask-edge/config.toml\n" if runs else "")
 
 
 def test_the_unit_and_the_setup_name_the_same_groups_as_the_rules():

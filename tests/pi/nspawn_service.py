@@ -334,6 +334,7 @@ class Life:
         said = self._log(20, "mask-edge: ")
         self._shell("cat /root/good.toml >/etc/mask-edge/config.toml; rm /root/good.toml; systemctl restart mask-edge")
         self._expect(set(state.split()) == {"failed", "78", "0"}, state)
+        self._expect(said.count("unknown table [sorce]") == 1, said)
         return f"{state}\n{said}"
 
     def upgrade(self) -> str:
