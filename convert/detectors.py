@@ -15,7 +15,9 @@ import keras
 import numpy as np
 
 from convert.cards import base_card, read_notes, read_run, write_card
-from convert.tflite import Floats, quantise_model
+from convert.layers import draw, layer_entries
+from convert.on_edgetpu import edgetpu_entry, run_on_edgetpu
+from convert.tflite import Floats, float_model, quantise_model
 from edge.errors import DataError, PictureError
 from edge.inference.anchors import pairwise_iou
 from edge.inference.card import load_card
@@ -97,18 +99,28 @@ def _public_arguments(arguments: argparse.Namespace) -> list[str]:
 
 
 def verify_detector(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Average precision of the float and the int8 model on the same pictures at the same size, and how far their boxes agree."""
+    """Average precision of the float, the int8 and, where it can run, the compiled model on the same pictures, and how their boxes agree."""
     scenes = select_scenes(arguments.data, arguments.split, arguments.part, arguments.source)
-    run, card, quantised = arguments.float.parent, load_card(arguments.int8), load_detector(arguments.int8)
-    config = read_run(run)
-    model, shape = detector_at(run, config, (card.width, card.height))
+    card, quantised = load_card(arguments.int8), load_detector(arguments.int8)
+    config = read_run(arguments.float.parent)
+    model, shape = detector_at(arguments.float.parent, config, (card.width, card.height))
     expected, readable, _ = judge_scenes(keras_finder(model, shape, config["iou_threshold"]), scenes)
     got, _, _ = judge_scenes(quantised.find, readable)
+    assert quantised.model is not None
+    compiled, why = run_on_edgetpu(quantised.model, lambda: judge_scenes(quantised.find, readable)[0])
     report: dict[str, Any] = {"n": len(readable), "agreement": box_agreement(expected, got, quantised.threshold)}
-    for name, judged in (("float", expected), ("int8", got)):
-        faces = [picture for picture in judged if picture.source != "background"]
-        report[name] = {"ap35": average_precision(faces, 0), "ap50": average_precision(faces, 1)}
+    report |= {"float": _precision(expected), "int8": _precision(got), "edgetpu": edgetpu_entry(why)}
+    if compiled is not None:
+        report["edgetpu"] |= _precision(compiled) | {"agreement": box_agreement(got, compiled, quantised.threshold)}
+    if arguments.layers:
+        pictures = (resize(read_picture(scene.file), card.width, card.height) for scene in draw(readable, arguments.layer_pictures))
+        report["layers"] = layer_entries(float_model(model), arguments.int8, pictures)
     return report
+
+
+def _precision(judged: Sequence[Judged]) -> dict[str, float | None]:
+    faces = [picture for picture in judged if picture.source != "background"]
+    return {"ap35": average_precision(faces, 0), "ap50": average_precision(faces, 1)}
 
 
 def box_agreement(expected: Sequence[Judged], got: Sequence[Judged], threshold: float) -> float:

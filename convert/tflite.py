@@ -26,10 +26,7 @@ def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
     import tensorflow as tf
 
     samples = span_input_range(calibration)
-    signature = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")  # the Edge TPU takes no dynamic batch
-    with tempfile.TemporaryDirectory() as folder:
-        _quietly(lambda: model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False))
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+    with _converter(model) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
@@ -37,6 +34,23 @@ def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # the only switch there is for it
         converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
         return bytes(_quietly(converter.convert))
+
+
+def float_model(model: keras.Model) -> bytes:
+    """A float32 TFLite file of a Keras model, with the same operations and tensor names as `quantise_model` makes."""
+    with _converter(model) as converter:
+        return bytes(_quietly(converter.convert))
+
+
+@contextlib.contextmanager
+def _converter(model: keras.Model) -> Iterator[Any]:
+    """TensorFlow's converter with the model loaded, for one picture at a time: the Edge TPU takes no dynamic batch."""
+    import tensorflow as tf
+
+    signature = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")
+    with tempfile.TemporaryDirectory() as folder:
+        _quietly(lambda: model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False))
+        yield tf.lite.TFLiteConverter.from_saved_model(folder)
 
 
 def span_input_range(calibration: Floats) -> Floats:

@@ -1,4 +1,7 @@
-"""`python -m convert.verify`: does the int8 file say what the float model says? Fails beyond a stated bound."""
+"""`python -m convert.verify`: does the int8 file say what the float model says? Fails beyond a stated bound.
+
+Where a Coral Edge TPU and the compiled file are there, that is compared, too. `--layers` shows which layers lose accuracy.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from convert.layers import draw, layer_entries, layers_text
+from convert.on_edgetpu import edgetpu_entry, run_on_edgetpu
+from convert.tflite import float_model
 from edge.errors import DataError
 from edge.inference.card import load_card
+from edge.pictures import read_picture
+from edge.preprocess import resize
 from training.cli import run
 from training.data import present_labels
 from training.evaluate import Floats, KerasScorer, TFLiteScorer, score_samples, select_samples
 from training.metrics import classification_metrics
+
+WORST = 12
+"""Layers in the table; --json has all."""
 
 
 def compare(float_scores: Floats, int8_scores: Floats) -> dict[str, float]:
@@ -28,7 +39,7 @@ def compare(float_scores: Floats, int8_scores: Floats) -> dict[str, float]:
 
 
 def verify(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Agreement, and both models' figures, over the chosen pictures. Raises DataError where the two models have other labels."""
+    """Agreement, and all models' figures, over the chosen pictures. Raises DataError where the models have other labels."""
     reference, quantised = KerasScorer(arguments.float), TFLiteScorer(arguments.int8)
     if reference.labels != quantised.labels:
         raise DataError(
@@ -38,50 +49,81 @@ def verify(arguments: argparse.Namespace) -> dict[str, Any]:
     present_labels(samples)
     readable, expected, _ = score_samples(reference, samples)
     _, got, _ = score_samples(quantised, readable)
+    compiled, why = run_on_edgetpu(quantised.model, lambda: score_samples(quantised, readable)[1])
     truth = np.array([reference.labels.index(sample.label) for sample in readable])
-    report: dict[str, Any] = {"n": len(readable), **compare(expected, got)}
-    for name, scores in (("float", expected), ("int8", got)):
-        figures = classification_metrics(truth, scores, reference.labels)
-        pair = figures["with_without"]
-        report[name] = {"macro_f1": figures["macro_f1"], "with_without": pair["balanced_accuracy"] if pair else None}
+
+    def figures(scores: Floats) -> dict[str, Any]:
+        found = classification_metrics(truth, scores, reference.labels)
+        pair = found["with_without"]
+        return {"macro_f1": found["macro_f1"], "with_without": pair["balanced_accuracy"] if pair else None}
+
+    report: dict[str, Any] = {"n": len(readable), **compare(expected, got), "float": figures(expected), "int8": figures(got)}
+    report["edgetpu"] = edgetpu_entry(why) | ({} if compiled is None else figures(compiled) | compare(got, compiled))
+    if arguments.layers:
+        card = quantised.model.card
+        drawn = draw(readable, arguments.layer_pictures)
+        pictures = (resize(sample.crop(read_picture(sample.file)), card.width, card.height) for sample in drawn)
+        report["layers"] = layer_entries(float_model(reference.model), arguments.int8, pictures)
     return report
 
 
-def main_detection(arguments: argparse.Namespace) -> int:
-    """Scenes with boxes; returns the exit code."""
-    from convert.detectors import verify_detector
+def classification_text(report: dict[str, Any], bound: float) -> str:
+    """The report for people."""
+    lines = [
+        f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {bound:.2%})",
+        f"score difference: largest {report['largest_difference']:.3f}, mean {report['mean_difference']:.4f}",
+    ]
+    for name in ("float", "int8", *(["edgetpu"] if report["edgetpu"]["compared"] else [])):
+        figures = report[name]
+        pair = "n/a" if figures["with_without"] is None else f"{figures['with_without']:.4f}"
+        lines.append(f"{name:7} macro_f1 {figures['macro_f1']:.4f}, with / without {pair}")
+    return "\n".join(lines)
 
-    report = verify_detector(arguments)
-    loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)
-    report |= {"ap35_loss": loss, "bound": arguments.max_ap_loss, "ok": loss <= arguments.max_ap_loss}
-    if arguments.json:
-        print(json.dumps(report))
-    else:
-        print(f"{report['n']} pictures: {report['agreement']:.2%} of the float model's boxes are the int8 file's, too")
-        print(
-            f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, loss {loss:.4f} (bound {arguments.max_ap_loss})"
-        )
-        print("ok" if report["ok"] else "FAILED: the int8 file finds less; calibrate with more pictures of the kind it will see")
-    return 0 if report["ok"] else 1
+
+def detection_text(report: dict[str, Any], bound: float) -> str:
+    """The report for people."""
+    loss = f"loss {report['ap35_loss']:.4f} (bound {bound})"
+    lines = [
+        f"{report['n']} pictures: {report['agreement']:.2%} of the float model's boxes are the int8 file's, too",
+        f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, {loss}",
+    ]
+    if report["edgetpu"]["compared"]:
+        lines.append(f"edgetpu: AP at IoU 0.35 {report['edgetpu']['ap35']:.4f}")
+    return "\n".join(lines)
+
+
+def edgetpu_text(report: dict[str, Any]) -> str:
+    """How the compiled file does against the int8 file, or why that is not known."""
+    entry = report["edgetpu"]
+    if not entry["compared"]:
+        return f"edgetpu not compared: {entry['why']}"
+    return f"edgetpu: agrees with the int8 file on {entry['agreement']:.2%}"
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     if arguments.int8.is_file() and load_card(arguments.int8).task == "detection":
-        return main_detection(arguments)
-    report = verify(arguments)
-    report["bound"] = arguments.min_agreement
-    report["ok"] = report["agreement"] >= arguments.min_agreement
+        from convert.detectors import verify_detector
+
+        report = verify_detector(arguments)
+        loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)
+        report |= {"ap35_loss": loss, "bound": arguments.max_ap_loss, "ok": loss <= arguments.max_ap_loss}
+        if report["edgetpu"]["compared"]:
+            report["ok"] &= (report["float"]["ap35"] or 0) - (report["edgetpu"]["ap35"] or 0) <= arguments.max_ap_loss
+        text, advice = detection_text(report, arguments.max_ap_loss), "finds less"
+    else:
+        report = verify(arguments)
+        report |= {"bound": arguments.min_agreement, "ok": report["agreement"] >= arguments.min_agreement}
+        if report["edgetpu"]["compared"]:
+            report["ok"] &= report["edgetpu"]["agreement"] >= arguments.min_agreement
+        text, advice = classification_text(report, arguments.min_agreement), "differs too much"
     if arguments.json:
         print(json.dumps(report))
     else:
-        print(f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {arguments.min_agreement:.2%})")
-        print(f"score difference: largest {report['largest_difference']:.3f}, mean {report['mean_difference']:.4f}")
-        for name in ("float", "int8"):
-            figures = report[name]
-            pair = "n/a" if figures["with_without"] is None else f"{figures['with_without']:.4f}"
-            print(f"{name:6} macro_f1 {figures['macro_f1']:.4f}, with / without {pair}")
-        print("ok" if report["ok"] else "FAILED: the int8 file differs too much; calibrate with more pictures of the kind it will see")
+        print(f"{text}\n{edgetpu_text(report)}")
+        if arguments.layers:
+            print(f"\nlayers, those that lose most first:\n{layers_text(report['layers'], WORST)}\n")
+        print("ok" if report["ok"] else f"FAILED: it {advice}; calibrate with more pictures of the kind it will see, --layers shows where it is lost")
     return 0 if report["ok"] else 1
 
 
@@ -90,7 +132,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m convert.verify", description=__doc__)
     add = parser.add_argument
     add("--float", type=Path, required=True, metavar="RUN/model.keras", help="the float model, in its run folder")
-    add("--int8", type=Path, required=True, metavar="FILE.tflite", help="what convert.quantize made of it")
+    add(
+        "--int8",
+        type=Path,
+        required=True,
+        metavar="FILE.tflite",
+        help="what convert.quantize made of it; FILE_edgetpu.tflite beside it is tried, too",
+    )
     add("--data", nargs="+", type=Path, required=True, help="folders of labelled pictures")
     add("--split", type=Path, help="split.csv of the run: compare on one of its parts")
     add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
@@ -102,6 +150,8 @@ def build_parser() -> argparse.ArgumentParser:
         default=0.01,
         help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
     )
+    add("--layers", action="store_true", help="also measure every layer's quantisation error")
+    add("--layer-pictures", type=int, default=50, metavar="N", help="to measure layers on (default: %(default)s)")
     add("--json", action="store_true", help="print one JSON object")
     return parser
 

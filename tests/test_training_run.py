@@ -86,11 +86,16 @@ def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):
 
 def test_verify_compares_and_fails_beyond_its_bound(trained, converted, data):
     words = ("--float", trained / "model.keras", "--int8", converted, "--data", data, "--json")
-    result = run("convert.verify", *words, "--min-agreement", 0)
+    result = run("convert.verify", *words, "--min-agreement", 0, "--layers", "--layer-pictures", 4)
     assert result.returncode == 0, result.stderr[-2000:]
     report = json.loads(result.stdout)
     assert {"agreement", "largest_difference", "mean_difference", "float", "int8", "n"} <= set(report)
     assert report["n"] == 72
+    assert report["edgetpu"]["compared"] is False
+    assert "small_edgetpu.tflite" in report["edgetpu"]["why"]
+    lost = [layer["lost_db"] for layer in report["layers"]]
+    assert len(lost) == 65
+    assert lost == sorted(lost, reverse=True)
     assert run("convert.verify", *words, "--min-agreement", 1.01).returncode == 1
 
 

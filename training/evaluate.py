@@ -36,6 +36,7 @@ class TFLiteScorer:
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._classifier = MaskClassifier(path, threads)
         self.labels = self._classifier.card.labels
+        self.model = self._classifier.model
 
     def __call__(self, crops: Sequence[Pixels]) -> Floats:
         """float64 (N, K), rows sum to 1."""
@@ -53,15 +54,15 @@ class KerasScorer:
             raise ModelError(f"{config}: missing; a .keras model is evaluated inside its run folder, where its labels stand")
         self.labels = tuple(Label(label) for label in json.loads(config.read_text(encoding="utf-8"))["labels"])
         try:
-            self._model = keras.models.load_model(path, compile=False)
+            self.model = keras.models.load_model(path, compile=False)
         except (ValueError, OSError) as error:
             raise ModelError(f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras") from error
-        self._size = int(self._model.input_shape[1])
+        self._size = int(self.model.input_shape[1])
 
     def __call__(self, crops: Sequence[Pixels]) -> Floats:
         """float64 (N, K), rows sum to 1."""
         inputs = np.stack([normalise(resize(pixels, self._size, self._size)) for pixels in crops])
-        return np.asarray(self._model.predict_on_batch(inputs), np.float64)
+        return np.asarray(self.model.predict_on_batch(inputs), np.float64)
 
 
 Scorer = TFLiteScorer | KerasScorer

@@ -17,6 +17,7 @@ from edge.errors import DataError, ModelError, PictureError
 from edge.inference.anchors import Floats
 from edge.inference.card import Level
 from edge.inference.faces import SSDFaceDetector
+from edge.inference.interpreter import TFLiteModel
 from edge.pictures import read_picture
 from edge.types import Frame, Pixels
 from training.data import read_split
@@ -28,10 +29,11 @@ from training.detector import DetectorShape
 
 @dataclass(frozen=True, slots=True)
 class LoadedDetector:
-    """A detector ready to be judged. threshold: its default."""
+    """A detector ready to be judged. threshold: its default. model: None for a Keras model."""
 
     find: Find
     threshold: float
+    model: TFLiteModel | None = None
 
 
 def load_detector(path: Path, threads: int = 0) -> LoadedDetector:
@@ -46,7 +48,7 @@ def load_detector(path: Path, threads: int = 0) -> LoadedDetector:
         boxes = np.array([(f.box.xmin, f.box.ymin, f.box.xmax, f.box.ymax) for f in found], np.float32).reshape(-1, 4)
         return boxes, np.array([f.score for f in found], np.float32)
 
-    return LoadedDetector(find, detector.card.detector.score_threshold)
+    return LoadedDetector(find, detector.card.detector.score_threshold, detector.model)
 
 
 def _load_keras(path: Path) -> LoadedDetector:

@@ -1,0 +1,40 @@
+"""Runs something with a model on this machine's Coral Edge TPU, if there is one and the model is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from edge.errors import ModelError
+from edge.inference.coral import advice
+from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
+from edge.inference.coral.compiled import compiled_path
+from edge.inference.coral.sysfs import find_devices
+from edge.inference.interpreter import TFLiteModel
+
+T = TypeVar("T")
+
+
+def run_on_edgetpu(model: TFLiteModel, run: Callable[[], T], settings: AcceleratorSettings | None = None) -> tuple[T | None, str]:
+    """What `run` gives while the compiled file beside the model runs on an Edge TPU; or None and why not.
+
+    Raises ModelError where the Edge TPU is lost midway: a figure of two devices would be of none.
+    """
+    path = compiled_path(model.card.path)
+    if not path.is_file():
+        return None, f"there is no {path.name} beside the int8 file; `python -m convert.compile` makes it"
+    if not find_devices():
+        return None, advice.absent()
+    with Accelerator([model], settings or AcceleratorSettings(slow_at=math.inf)) as accelerator:
+        if not accelerator.start():
+            return None, accelerator.text
+        result = run()
+        if not accelerator.in_use:
+            raise ModelError(f"{path}: lost on the way: {accelerator.text}")
+    return result, ""
+
+
+def edgetpu_entry(why: str) -> dict[str, Any]:
+    """For a report: whether it was compared, and if not, why."""
+    return {"compared": not why, "why": why}
