@@ -6,7 +6,7 @@ readonly MINIMUM="3.11"
 readonly REQUIRED=(python3-venv python3-numpy python3-opencv)
 # Debian itself lacks python3-lgpio and python3-picamera2; they come from Raspberry Pi's own archive.
 readonly OPTIONAL=(python3-gpiozero python3-lgpio python3-picamera2 python3-luma.oled python3-luma.lcd)
-readonly GROUPS_WANTED=(video gpio i2c spi plugdev render)
+readonly GROUPS_WANTED=(video gpio i2c spi plugdev apex render)
 readonly SERVICE="mask-edge"
 readonly UNIT="/etc/systemd/system/$SERVICE.service"
 readonly RULES="/etc/udev/rules.d/60-mask-edge-coral.rules"
@@ -396,23 +396,71 @@ check_version() {
 
 # --- Coral
 
+readonly LIBEDGETPU="https://github.com/feranick/libedgetpu/releases" # the living fork: builds for the TFLite runtimes of today
+readonly LIBEDGETPU_VERSION="16.0tf2.19.1-1"
+
 reload_udev() {
     install -m 644 "$HERE/systemd/${RULES##*/}" "$RULES"
     if [ -S /run/udev/control ]; then
         udevadm control --reload
-        udevadm trigger --subsystem-match=usb
+        udevadm trigger --subsystem-match=usb --subsystem-match=apex
     fi
+}
+
+add_plugdev() {
+    groupadd --system plugdev
+    usermod --append --groups plugdev "$SERVICE"
+}
+
+# coral_device: where one is, from sysfs; nothing if none is plugged in. The stick has another name before its firmware is loaded.
+coral_device() {
+    local entry
+    for entry in "$SYSROOT"/sys/bus/usb/devices/*; do
+        case "$(cat "$entry/idVendor" "$entry/idProduct" 2>/dev/null | tr '\n' :)" in
+            1a6e:089a: | 18d1:9302:) printf 'USB %s' "${entry##*/}" && return ;;
+        esac
+    done
+    for entry in "$SYSROOT"/sys/bus/pci/devices/*; do
+        case "$(cat "$entry/vendor" "$entry/device" 2>/dev/null | tr '\n' :)" in
+            0x1ac1:0x089a:) printf 'PCIe %s' "${entry##*/}" && return ;;
+        esac
+    done
+}
+
+# judge_libedgetpu DEVICE: says whether the library for it is there and fits. It is never downloaded here: it is not in Debian.
+judge_libedgetpu() {
+    local version package
+    package="libedgetpu1-std_$LIBEDGETPU_VERSION.$(os_release VERSION_CODENAME)_$(dpkg --print-architecture 2>/dev/null || true).deb"
+    version="$(dpkg-query -W -f '${Version}\n' 'libedgetpu1-*' 2>/dev/null | grep . | head -n 1 || true)"
+    case "$version" in
+        *tf2.1[3-9].* | *tf2.[2-9][0-9].*) note ok "Coral on $1: libedgetpu $version; \`mask-edge doctor\` tries it" && return ;;
+        ?*) note missing "Coral on $1: libedgetpu $version is a build for old TFLite runtimes, and crashes with those since 2.12" ;;
+        "")
+            if ldconfig -p 2>/dev/null | grep -q 'libedgetpu\.so\.1'; then
+                note ok "Coral on $1: a libedgetpu.so.1 of no package; \`mask-edge doctor\` tries it"
+                return
+            fi
+            note missing "Coral on $1: libedgetpu.so.1 is not installed"
+            ;;
+    esac
+    note "" "download $package from $LIBEDGETPU and \`sudo apt install ./$package\`; until then the CPU does the work"
 }
 
 setup_coral() {
     step="preparing for a Coral"
+    local device
     if [ "$coral" = none ]; then
         note skipped "Coral: --coral none"
-    elif cmp -s "$HERE/systemd/${RULES##*/}" "$RULES"; then
+        return
+    fi
+    if ! getent group plugdev >/dev/null; then change "group plugdev, with $SERVICE in it" add_plugdev; fi
+    if cmp -s "$HERE/systemd/${RULES##*/}" "$RULES"; then
         note ok "Coral: $RULES"
     else
         change "Coral: $RULES" reload_udev
     fi
+    device="$(coral_device)"
+    if [ -n "$device" ]; then judge_libedgetpu "$device"; fi
 }
 
 # --- switching over

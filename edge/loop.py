@@ -45,6 +45,7 @@ class Loop:
     ) -> None:
         self.frames = 0
         self._decision: Decision | None = None
+        self._degraded = ""
         self._supervision = supervision or Supervision(Notifier({}))
         self._source, self._pipeline, self._sinks = source, pipeline, list(sinks)
         self._stale_after_s, self._clock = stale_after_s, clock
@@ -61,7 +62,7 @@ class Loop:
         try:
             while not self._stop.is_set() and not self._source.finished:
                 self._step()
-                self._supervision.step(self.frames, self._decision)
+                self._supervision.step(self.frames, self._decision, self._degraded)
         finally:
             self._supervision.stopping()
             self._close()
@@ -100,7 +101,7 @@ class Loop:
             self._hand_out(self._pipeline.without_picture(reason or "no picture from the camera", now))
 
     def _hand_out(self, result: FrameResult) -> None:
-        self._decision = result.decision
+        self._decision, self._degraded = result.decision, result.degraded
         for sink in list(self._sinks):
             try:
                 sink.handle(result)

@@ -57,8 +57,8 @@ class Supervision:
         self._beat_at = self._counted_from = self._clock()
         self._notifier.send("READY=1", "STATUS=ready, waiting for the first picture")
 
-    def step(self, frames: int, decision: Decision | None) -> None:
-        """One round of the loop is over. frames: processed so far. decision: the latest, None before the first."""
+    def step(self, frames: int, decision: Decision | None, degraded: str = "") -> None:
+        """One round of the loop is over. frames: processed so far. decision: the latest, None before the first. degraded: as in FrameResult."""
         now = self._clock()
         if self._beat_every_s is not None and now - self._beat_at >= self._beat_every_s:
             self._notifier.send("WATCHDOG=1")
@@ -67,7 +67,8 @@ class Supervision:
             self._rate = f"; {(frames - self._frames) / (now - self._counted_from):.1f} fps"
             self._frames, self._counted_from = frames, now
         if decision is not None:
-            self._say(f"STATUS={decision.state.upper()}: {decision.reason}{self._rate}")
+            fault = f"; DEGRADED: {degraded}" if degraded else ""
+            self._say(f"STATUS={decision.state.upper()}: {decision.reason}{self._rate}{fault}")
 
     def stopping(self) -> None:
         """The loop has ended; what holds a resource is being closed."""

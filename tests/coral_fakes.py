@@ -100,5 +100,5 @@ class Clock:
 
 
 def make_accelerator(models: list[TFLiteModel], library: Path, clock: Callable[[], float], **settings) -> Accelerator:
-    """slow_at: the fake runs on this CPU, and must not be held to be slow for that."""
-    return Accelerator(models, AcceleratorSettings(library=str(library), **({"slow_at": 1e6} | settings)), clock)
+    """slow_at, infer_s: the fake runs on this CPU, which may be busy, and must not be held to be slow for that."""
+    return Accelerator(models, AcceleratorSettings(library=str(library), **({"slow_at": 1e6, "infer_s": 30.0} | settings)), clock)

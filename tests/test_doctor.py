@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from edge.inference.card import sha256_of
 from . import fake_picamera2
 from .boardtree import add_users, hwmon, make_pi, write
 from .conftest import DATA
+from .coral_fakes import tiny_models
 
 TINY = {"MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"), "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite")}
 
@@ -461,6 +463,44 @@ def test_coral(tmp_path):
     assert "convert.compile" in not_compiled.next
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ({"in_use": True, "text": "Edge TPU in use (Coral USB stick): 3 ms"}, Status.OK, "in use"),
+        ({"in_use": False, "text": "the Edge TPU hangs; unplug it"}, Status.WARN, "hangs"),
+        ({"error": "no TFLite runtime"}, Status.WARN, "no TFLite runtime"),
+    ],
+)
+def test_a_coral_that_is_free_is_tried(tmp_path, answer, status, words):
+    coral_stick(tmp_path)
+    models = tiny_models(tmp_path / "models")
+    config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
+    asked = []
+
+    def run(command, timeout):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, f"noise\n{json.dumps(answer)}\n", "")
+
+    result = devices.check_coral(replace(context(tmp_path, config), run=run))
+    assert result.status is status
+    assert words in result.detail
+    assert "coral" in asked[0]
+    running = devices.check_coral(replace(context(tmp_path, config, service={"ActiveState": "active"}), run=run))
+    assert "the service has it" in running.detail
+    assert len(asked) == 1
+
+
+def test_a_coral_that_hangs_the_trial_is_a_warning(tmp_path):
+    coral_stick(tmp_path)
+    models = tiny_models(tmp_path / "models")
+    config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
+
+    def run(command, timeout):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    assert "no trial within" in devices.check_coral(replace(context(tmp_path, config), run=run)).detail
+
+
 def test_a_coral_stick_needs_its_group(tmp_path):
     add_users(make_pi(tmp_path), "mask-edge", "video")
     coral_stick(tmp_path)
@@ -488,6 +528,7 @@ def shown(**changes) -> dict:
         ({}, Status.OK, "not installed"),
         ({"LoadState": "not-found", "ActiveState": "inactive"}, Status.OK, "not installed"),
         (shown(), Status.OK, "IDLE: nobody in view; 14.9 fps"),
+        (shown(StatusText="PASS: ...; DEGRADED: the Edge TPU has gone"), Status.WARN, "has gone"),
         (shown(NRestarts="3"), Status.WARN, "started again 3 times"),
         (shown(UnitFileState="disabled"), Status.WARN, "not start at the next boot"),
         (shown(ActiveState="inactive", SubState="dead"), Status.WARN, "installed, but inactive"),

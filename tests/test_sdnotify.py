@@ -116,6 +116,15 @@ def test_the_status_tells_a_new_decision_at_once_and_the_rate_every_ten_seconds(
     ]
 
 
+def test_the_status_says_what_is_degraded_and_when_it_is_mended():
+    notifier = Recorder()
+    supervision = Supervision(notifier, lambda: 0.0)
+    for fault in ("", "the Edge TPU has gone", ""):
+        supervision.step(1, decision(), fault)
+    fine = "STATUS=PASS: every face wears its mask"
+    assert notifier.lines == [fine, f"{fine}; DEGRADED: the Edge TPU has gone", fine]
+
+
 def test_the_loop_says_ready_then_what_it_decides_then_stopping(systemd):
     listener, environment = systemd
     Loop(ListSource([scene(0)]), build(), [], supervision=Supervision(Notifier(environment))).run()

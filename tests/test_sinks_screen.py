@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,12 @@ SCREENS = [(128, 64, "1"), (128, 32, "1"), (128, 128, "1"), (160, 80, "RGB"), (1
 def test_words(name, title, detail):
     message = message_for(EVERY_MESSAGE[name])
     assert (message.title, message.details[0]) == (title, detail)
+
+
+def test_a_degraded_door_says_so_where_there_is_room():
+    message = message_for(replace(EVERY_MESSAGE["idle"], degraded="the Edge TPU has gone; plug it in again"))
+    assert message.title == "READY"
+    assert message.details == ("idle: nobody in view (degraded)", "nobody in view (degraded)", "idle: nobody in view", "nobody in view")
 
 
 @pytest.mark.parametrize(("allowed", "present", "state"), [(1, 1, State.PASS), (1, 2, State.DENY), (2, 2, State.PASS), (0, 9, State.PASS)])

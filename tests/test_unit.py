@@ -43,7 +43,7 @@ def test_it_comes_back_after_a_crash_but_not_after_a_mistake_of_its_owner(unit):
 
 
 def test_the_devices_of_the_door_are_reachable_and_no_others(unit):
-    kinds = {"video4linux", "media", "dma_heap", "gpiochip", "i2c", "spi", "usb_device"}
+    kinds = {"video4linux", "media", "dma_heap", "gpiochip", "i2c", "spi", "usb_device", "apex"}
     assert unit["DevicePolicy"] == ["closed"]
     assert set(unit["DeviceAllow"]) == {f"char-{kind} rw" for kind in kinds}
     assert "PrivateDevices" not in unit

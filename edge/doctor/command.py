@@ -26,7 +26,7 @@ CHECKS = (
     Check("groups", users.check_groups, quick=False),
     Check("gpio", devices.check_gpio, quick=False),
     Check("screen", devices.check_screen, quick=False),
-    Check("coral", devices.check_coral, quick=False),
+    Check("coral", devices.check_coral, quick=False, deadline_s=devices.CORAL_S + 5),
     Check("memory", system.check_memory),
     Check("disk", system.check_disk),
     Check("temperature", system.check_temperature),

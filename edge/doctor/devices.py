@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
+from edge.config import as_tables
 from edge.doctor.check import Context, Result, fail, ok, warn
-from edge.doctor.software import installed, model_paths
+from edge.doctor.service import is_running
+from edge.doctor.software import installed, last_json, model_paths
 from edge.doctor.users import find_user
 from edge.indicators import OLEDS
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
-from edge.inference.coral.sysfs import access_problem, find_devices
+from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
+
+CORAL_S = 45.0
+"""The firmware, both models, and the 30 s after which the trial itself calls it hanging."""
 
 
 def check_gpio(context: Context) -> Result:
@@ -51,7 +60,7 @@ def check_screen(context: Context) -> Result:
 
 
 def check_coral(context: Context) -> Result:
-    """From sysfs and files alone: the stick is not opened, because the service may have it."""
+    """Sysfs and files; then, unless the service has it, a trial in a child process: only one program can open it."""
     use = context.config.accelerator.use
     devices = find_devices(context.root / "sys", context.root / "dev")
     if not devices:
@@ -65,7 +74,21 @@ def check_coral(context: Context) -> Result:
     missing = [path for path in model_paths(context.config) if not compiled_path(path).is_file()]
     if missing:
         return from_text(f"{device.describe()}, but {advice.not_compiled(missing)}")
-    return ok(device.describe())
+    if is_running(context.service):
+        return ok(f"{device.describe()}; the service has it")
+    return _try_coral(context, device)
+
+
+def _try_coral(context: Context, device: CoralDevice) -> Result:
+    """The door's own trial: library, compiled models, the CPU's answers, and speed."""
+    words = [sys.executable, "-m", "edge.doctor.probe", "coral", json.dumps(as_tables(context.config))]
+    try:
+        answer = last_json(context.run(words, CORAL_S).stdout)
+    except subprocess.TimeoutExpired:
+        return warn(f"{device.describe()}: no trial within {CORAL_S:.0f} s", "unplug it, wait a moment, plug it in again")
+    if "error" in answer:
+        return warn(answer["error"], "put that right, then `python -m edge doctor` again")
+    return ok(answer["text"]) if answer["in_use"] else from_text(answer["text"])
 
 
 def from_text(text: str) -> Result:

@@ -1,4 +1,4 @@
-"""Runs in a child process what may crash or hang: `python -m edge.doctor.probe {models,camera} CONFIGURATION`. The last line on stdout is JSON."""
+"""Runs in a child process what may crash or hang: `python -m edge.doctor.probe models CONFIGURATION`. The last line on stdout is JSON."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from edge.app import build_classifier, build_detector, camera_settings
+from edge.app import build_accelerator, build_classifier, build_detector, camera_settings
 from edge.config import Config, load_config
 from edge.errors import MaskEdgeError
 from edge.health import PictureHealth
@@ -86,7 +86,13 @@ def _milliseconds(run: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1e3
 
 
-PROBES = {"models": probe_models, "camera": probe_camera}
+def probe_coral(config: Config) -> dict[str, Any]:
+    """The door's own trial of the Edge TPU: whether it would be used, and why not. Raises MaskEdgeError."""
+    with build_accelerator(config, build_detector(config), build_classifier(config), live=False) or nullcontext() as accelerator:
+        return {"in_use": bool(accelerator and accelerator.in_use), "text": accelerator.text if accelerator else "switched off"}
+
+
+PROBES = {"models": probe_models, "camera": probe_camera, "coral": probe_coral}
 
 
 def main(what: str, configuration: str) -> None:

@@ -40,7 +40,9 @@ def check_service(context: Context) -> Result:
         return fail(f"ends and is started again and again ({_times(restarts)}; {ended})", f"{LOG} says why")
     if not is_running(service):
         return warn(f"installed, but {state}", "sudo systemctl enable --now mask-edge")
-    text = service.get("StatusText") or state
+    text = service.get("StatusText") or f"{state}"
+    if "DEGRADED" in text:
+        return warn(text, "`python -m edge doctor` says more on each part")
     if restarts:
         return warn(f"{text}; started again {_times(restarts)}", f"{LOG.replace('-n 30', '-p warning')} says why")
     if service.get("UnitFileState") == "disabled":

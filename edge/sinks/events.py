@@ -45,10 +45,11 @@ class LogSink:
     ) -> None:
         self._every, self._drops, self._board, self._clock = summary_every_s, drops, board, clock
         self._last: tuple[State, str] | None = None
-        self._dropped_before = 0
+        self._dropped_before, self._degraded = 0, ""
         self._window: _Window | None = None
 
     def handle(self, result: FrameResult) -> None:
+        self._degraded = result.degraded
         for event in result.events:
             log.info("%s", describe_event(event))
         decision = result.decision
@@ -89,6 +90,8 @@ class LogSink:
         parts += [f"{window.new_faces} new faces", f"{drops - self._dropped_before} dropped"]
         if self._board is not None:
             parts += self._board.take()
+        if self._degraded:
+            parts.append(f"DEGRADED: {self._degraded}")
         log.info("summary: %s", ", ".join(parts))
         self._dropped_before = drops
 

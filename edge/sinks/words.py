@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.annotate import WORDS
 from edge.decision import AT_A_TIME
@@ -19,7 +19,14 @@ class Message:
 
 
 def message_for(result: FrameResult) -> Message:
-    """The words for one result."""
+    """The words for one result; the small line also says, where there is room for it, that something does not work as it should."""
+    message = _message(result)
+    if not result.degraded:
+        return message
+    return replace(message, details=(*(f"{text} (degraded)" for text in message.details), *message.details))
+
+
+def _message(result: FrameResult) -> Message:
     decision = result.decision
     counts = {label: decision.counts.get(label, 0) for label in Label}
     total = sum(counts.values())

@@ -44,8 +44,10 @@ def access_problem(device: CoralDevice) -> str:
         return f"the stick has no device file {device.node}: is this a container or a sandbox without USB?"
     if os.access(device.node, os.R_OK | os.W_OK):
         return ""
-    group = "plugdev" if device.bus == "usb" else "apex"
-    return f"no permission for {device.node}; `./setup.sh --coral auto` sets the rule for group {group}, then log in again and replug it"
+    group = device.node.group()
+    if group == "root":
+        return f"only root may open {device.node}: the udev rule is missing; `sudo ./setup.sh --coral auto` writes it, then replug the stick"
+    return f"no permission for {device.node}; `sudo usermod -aG {group} $USER`, then log in again"
 
 
 def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:
