@@ -113,6 +113,17 @@ def test_a_lost_picture_is_a_warning(caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+def test_a_camera_that_comes_and_goes_is_a_warning_once_in_ten_minutes(caplog):
+    caplog.set_level(logging.INFO)
+    now = 0.0
+    sink = LogSink(summary_every_s=0, clock=lambda: now)
+    for now in (0.0, 30.0, 60.0, 600.0):
+        sink.handle(make_result(State.UNCERTAIN, frame=False))
+        sink.handle(make_result(State.IDLE, at=now + 10))
+    levels = [record.levelname for record in caplog.records if "UNCERTAIN" in record.getMessage()]
+    assert levels == ["WARNING", "INFO", "INFO", "WARNING"]
+
+
 # --- JSON lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.boardwatch import BoardWatch
+from edge.logs import REPEATS_S
 from edge.types import Decision, Event, EventKind, FrameResult, Label, State
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class LogSink:
     ) -> None:
         self._every, self._drops, self._board, self._clock = summary_every_s, drops, board, clock
         self._last: tuple[State, str] | None = None
+        self._warned: dict[str, float] = {}
         self._dropped_before, self._degraded = 0, ""
         self._window: _Window | None = None
 
@@ -52,18 +55,26 @@ class LogSink:
         self._degraded = result.degraded
         for event in result.events:
             log.info("%s", describe_event(event))
-        decision = result.decision
-        if (decision.state, decision.reason) != self._last:
-            changed = self._last is None or decision.state is not self._last[0]
-            level = logging.WARNING if decision.state is State.UNCERTAIN and result.frame is None else logging.INFO
-            log.log(level if changed else logging.INFO, "%s", describe_decision(decision))
-            self._last = (decision.state, decision.reason)
-        self._count(result, self._clock() if result.frame is None else result.frame.captured_at)
+        now = self._clock() if result.frame is None else result.frame.captured_at
+        if (result.decision.state, result.decision.reason) != self._last:
+            log.log(self._level(result, now), "%s", describe_decision(result.decision))
+            self._last = (result.decision.state, result.decision.reason)
+        self._count(result, now)
 
     def close(self) -> None:
         if self._every and self._window is not None and self._window.frames:
             self._summarise(self._window)
         self._window = None
+
+    def _level(self, result: FrameResult, now: float) -> int:
+        """A lost camera is a warning, but not again each time that it comes and goes."""
+        decision = result.decision
+        lost = decision.state is State.UNCERTAIN and result.frame is None
+        changed = self._last is None or decision.state is not self._last[0]
+        if not lost or not changed or now - self._warned.get(decision.reason, -math.inf) < REPEATS_S:
+            return logging.INFO
+        self._warned[decision.reason] = now
+        return logging.WARNING
 
     def _count(self, result: FrameResult, now: float) -> None:
         window = self._window
