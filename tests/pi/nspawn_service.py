@@ -65,6 +65,7 @@ def main() -> int:
     if missing:
         parser.error(f"{', '.join(missing)} not found; apt install mmdebstrap systemd-container util-linux")
     arguments.cache.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the machine is switched off and its folder removed then, too
     failures = 0
     for release in arguments.release or ("bookworm", "trixie"):
         with tempfile.TemporaryDirectory(dir=arguments.cache) as folder:
