@@ -44,9 +44,6 @@ PASSING = re.compile(
 )
 """Where files come and go by themselves, apt's own bookkeeping, and the copies that useradd makes of what was before."""
 
-ALSO_RECOMMENDED = "-o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false"
-"""apt keeps what came as a dependency if another package so much as suggests it."""
-
 
 class Failed(Exception):
     """A step saw something else than it should."""
@@ -206,7 +203,7 @@ class Life:
     def __init__(self, release: str, machine: Machine) -> None:
         self.release, self.machine = release, machine
         self.before: set[str] = set()
-        self.packages = ""
+        self.packages: set[str] = set()
 
     def run(self) -> int:
         """How many steps failed. After one that the others build on (boot, install), the rest is left out."""
@@ -256,7 +253,7 @@ class Life:
     def boot(self) -> str:
         """A fresh card."""
         state = self.machine.boot()
-        self.before = self._files()
+        self.before, self.packages = self._files(), self._packages()
         return f"systemd: {state}; {self._shell('systemctl --version | head -1; python3 -V')}; {len(self.before)} files"
 
     def dry_run(self) -> str:
@@ -383,7 +380,6 @@ class Life:
 
     def uninstall(self) -> str:
         """With the copy that was installed; settings and state stay."""
-        self.packages = self._shell("sed -n 's/^package //p' /opt/mask-edge/installed | tr '\\n' ' '")
         text = self._shell("/opt/mask-edge/setup.sh --uninstall 2>&1")
         left = sorted(path for path in self._files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
         self._expect("/etc/mask-edge/config.toml" in left, text)
@@ -406,7 +402,8 @@ class Life:
     def purge(self) -> str:
         """And with the Debian packages that came with it: as before."""
         text = self._shell("/srv/door/setup.sh --uninstall --purge --yes 2>&1")
-        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get {ALSO_RECOMMENDED} autoremove -y -q --purge {self.packages}")
+        # Not `apt autoremove`: it keeps what came as a dependency if another package so much as suggests it.
+        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self._packages() - self.packages)}")
         after = {path for path in self._files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
         self._expect(after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}")
@@ -462,6 +459,9 @@ class Life:
     def _files(self) -> set[str]:
         found = subprocess.run(["find", str(self.machine.root), "-xdev"], capture_output=True, text=True, check=True).stdout
         return {path for path in (line.removeprefix(str(self.machine.root)) for line in found.splitlines()) if path and not PASSING.search(path)}
+
+    def _packages(self) -> set[str]:
+        return set(self._shell("dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\\n' | sed -n 's/^ii *//p'").split())
 
     def _disk(self) -> int:
         """MB in the whole root."""
