@@ -25,28 +25,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-PARTS = ("setup.sh", "pyproject.toml", "README.md", "edge", "convert", "training", "models", "docs", "systemd")
-INSIDE = "/root/mask-edge"
-PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,ca-certificates"
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-BOOT = """
-mount -t tmpfs tmpfs /run
-umount -R /sys/fs/cgroup 2>/dev/null
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet -D "$1" --boot --register=no --keep-unit --console=pipe --resolv-conf=copy-host
-"""
-"""In a namespace of its own, so that the host's systemd, if it has one, is left alone."""
-
-PASSING = re.compile(
-    r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|var/lib/apt|var/lib/dpkg|var/lib/systemd|etc/ssl)(/|$)"
-    r"|__pycache__|/etc/(passwd|group|g?shadow|sub[ug]id)-$"
-)
-"""Where files come and go by themselves, apt's own bookkeeping, and the copies that useradd makes of what was before."""
-
-
-class Failed(Exception):
-    """A step saw something else than it should."""
+from nspawn_machine import INSIDE, Failed, Machine, default_cache, host_mirror, make_tar, output_of, unpack, wait_for
 
 
 def main() -> int:
@@ -70,131 +49,6 @@ def main() -> int:
             failures += Life(release, Machine(root)).run()
     print(f"\n{'FAILED' if failures else 'all as it should be'}: {failures} steps failed")
     return 1 if failures else 0
-
-
-def default_cache() -> Path:
-    """As roots.sh chooses it."""
-    return Path(os.environ.get("MASKEDGE_TEST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mask-edge-tests")
-
-
-def host_mirror() -> str:
-    """The first Debian mirror of this machine's own apt."""
-    text = "\n".join(path.read_text() for path in Path("/etc/apt").glob("sources.list*/*.sources"))
-    text += "\n".join(path.read_text() for path in [Path("/etc/apt/sources.list")] if path.is_file())
-    found = re.search(r"^(?:URIs:|deb) *(?:\[.*?\] *)?(\S+/debian/?)\b", text, re.MULTILINE)
-    return found[1] if found else "http://deb.debian.org/debian"
-
-
-def make_tar(cache: Path, release: str, mirror: str) -> Path:
-    """A minimal bootable root, built once."""
-    tar = cache / f"{release}-amd64.tar"
-    if not tar.is_file():
-        print(f"building {tar} (one to three minutes)", flush=True)
-        half = tar.with_suffix(".part.tar")
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", release, str(half), mirror], check=True)
-        half.rename(tar)
-    return tar
-
-
-def unpack(tar: Path, root: Path) -> Path:
-    """A fresh root with this machine's way to the network: certificates, /etc/hosts, and pip's index if it has its own."""
-    root.mkdir()
-    subprocess.run(["tar", "-C", str(root), "-xf", str(tar)], check=True)
-    shutil.copy("/etc/hosts", root / "etc/hosts")
-    # The root is thrown away: dpkg need not wait for the disk.
-    (root / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")
-    lines = ["[global]"]
-    if CERTIFICATES.is_file():
-        shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
-        lines.append(f"cert = {CERTIFICATES}")
-    index = os.environ.get("PIP_INDEX_URL") or output_of(["python3", "-m", "pip", "config", "get", "global.index-url"])
-    lines += [f"index-url = {index}"] if index else []
-    (root / "etc/pip.conf").write_text("\n".join(lines) + "\n")
-    copy_checkout(root)
-    return root
-
-
-def copy_checkout(root: Path) -> None:
-    """The project as it is here, afresh."""
-    target = root / INSIDE.lstrip("/")
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for part in PARTS:
-        source = CHECKOUT / part
-        if source.is_dir():
-            shutil.copytree(source, target / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target / part)
-
-
-def output_of(command: list[str]) -> str:
-    """What a command prints, or nothing where it fails."""
-    result = subprocess.run(command, capture_output=True, text=True)
-    return result.stdout.strip() if result.returncode == 0 else ""
-
-
-class Machine:
-    """A root that can be booted, and commands run inside while it is up."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._process: subprocess.Popen[bytes] | None = None
-        self._leader = 0
-
-    def boot(self) -> str:
-        """Returns systemd's word on how it went: running or degraded."""
-        command = ["unshare", "--mount", "--cgroup", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.root)]
-        log = self.root.parent / "console.log"
-        with log.open("ab") as console:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
-        wait_for(self._find_leader, 30, f"the container starts ({log})")
-        wait_for(lambda: self.shell("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded"), 120, "systemd is up")
-        return self.shell("systemctl is-system-running", check=False).stdout.strip()
-
-    def power_off(self) -> None:
-        """As at the end of the day."""
-        if self._process is not None:
-            self.shell("systemctl poweroff", check=False)
-            try:
-                self._process.wait(90)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
-
-    def shell(self, command: str, check: bool = True, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
-        """Run a shell command inside, as root."""
-        result = subprocess.run(self._inside(command), capture_output=True, text=True, timeout=timeout)
-        if check and result.returncode != 0:
-            raise Failed(f"`{command}` exits {result.returncode}:\n{(result.stdout + result.stderr)[-3000:]}")
-        return result
-
-    def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Start a command inside, as a process group of its own, and leave it running."""
-        return subprocess.Popen(self._inside(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-
-    def _inside(self, command: str) -> list[str]:
-        environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
-        return ["nsenter", "--target", str(self._leader), "--all", "/usr/bin/env", "-i", *environment, "bash", "-c", command]
-
-    def _find_leader(self) -> bool:
-        """The container's PID 1: the only child of systemd-nspawn."""
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise Failed("systemd-nspawn ended at once; see console.log")
-        children = output_of(["pgrep", "-P", str(self._process.pid), "-x", "systemd|init"]).split()
-        self._leader = int(children[0]) if children else 0
-        return bool(children)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """How long it took. Raises Failed."""
-    start = time.monotonic()
-    while not condition():
-        if time.monotonic() - start > seconds:
-            raise Failed(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.5)
-    return time.monotonic() - start
 
 
 class Life:
@@ -253,19 +107,19 @@ class Life:
     def boot(self) -> str:
         """A fresh card."""
         state = self.machine.boot()
-        self.before, self.packages = self._files(), self._packages()
+        self.before, self.packages = self.machine.files(), self.machine.packages()
         return f"systemd: {state}; {self._shell('systemctl --version | head -1; python3 -V')}; {len(self.before)} files"
 
     def dry_run(self) -> str:
         """Says what it would do and does nothing."""
         text = self._setup("--dry-run")
         self._expect(not re.search(r"^setup: changed", text, re.MULTILINE), text)
-        self._expect(self._files() == self.before, "files have changed")
+        self._expect(self.machine.files() == self.before, "files have changed")
         return text
 
     def install(self) -> str:
         """The one command."""
-        disk, start = self._disk(), time.monotonic()
+        disk, start = self.machine.disk(), time.monotonic()
         text = self._setup()
         seconds = time.monotonic() - start
         sizes = self._shell("du -sm /opt/mask-edge | cut -f1")
@@ -275,7 +129,7 @@ class Life:
             "cd / && /opt/mask-edge/current/bin/python -c 'import numpy, cv2; print(numpy.__version__, numpy.__file__, cv2.__file__)'"
         )
         return (
-            f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self._disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest Debian packages\n"
+            f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self.machine.disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest of apt\n"
             f"in the environment: {own}\nseen from it: {places}"
         )
 
@@ -294,11 +148,11 @@ class Life:
 
     def second_run(self) -> str:
         """Changes nothing."""
-        pid, files, start = self._pid(), self._files(), time.monotonic()
+        pid, files, start = self._pid(), self.machine.files(), time.monotonic()
         text = self._setup()
         self._expect(not re.search(r"^setup: changed", text, re.MULTILINE), text)
         self._expect(pid == self._pid(), "the service was restarted")
-        self._expect(files == self._files(), f"files have changed: {sorted(files ^ self._files())[:10]}")
+        self._expect(files == self.machine.files(), f"files have changed: {sorted(files ^ self.machine.files())[:10]}")
         return f"{lines_of(text)}\nin {time.monotonic() - start:.0f} s, same process"
 
     def killed(self) -> str:
@@ -381,7 +235,7 @@ class Life:
     def uninstall(self) -> str:
         """With the copy that was installed; settings and state stay."""
         text = self._shell("/opt/mask-edge/setup.sh --uninstall 2>&1")
-        left = sorted(path for path in self._files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
+        left = sorted(path for path in self.machine.files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
         self._expect("/etc/mask-edge/config.toml" in left, text)
         self._expect(all(path.startswith(("/etc/mask-edge", "/var/lib/mask-edge")) for path in left), "\n".join(left))
         self._expect(self._shell("getent passwd mask-edge || true") == "", "the user is still there")
@@ -403,8 +257,8 @@ class Life:
         """And with the Debian packages that came with it: as before."""
         text = self._shell("/srv/door/setup.sh --uninstall --purge --yes 2>&1")
         # Not `apt autoremove`: it keeps what came as a dependency if another package so much as suggests it.
-        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self._packages() - self.packages)}")
-        after = {path for path in self._files() if not path.startswith(INSIDE)}
+        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self.machine.packages() - self.packages)}")
+        after = {path for path in self.machine.files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
         self._expect(after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}")
         return f"{lines_of(text)}\n{len(after)} files, the same as before"
@@ -455,17 +309,6 @@ class Life:
             return all(word in text for word in ("IDLE", "DENY", "PASS"))
 
         return wait_for(all_seen, 90, "idle, deny and pass in the log")
-
-    def _files(self) -> set[str]:
-        found = subprocess.run(["find", str(self.machine.root), "-xdev"], capture_output=True, text=True, check=True).stdout
-        return {path for path in (line.removeprefix(str(self.machine.root)) for line in found.splitlines()) if path and not PASSING.search(path)}
-
-    def _packages(self) -> set[str]:
-        return set(self._shell("dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\\n' | sed -n 's/^ii *//p'").split())
-
-    def _disk(self) -> int:
-        """MB in the whole root."""
-        return int(output_of(["du", "-smx", str(self.machine.root)]).split()[0])
 
     def _expect(self, condition: bool, otherwise: str) -> None:
         if not condition:
