@@ -10,7 +10,7 @@ import pytest
 
 from edge.config import Config, as_tables, load_config
 from edge.doctor import camera, devices, probe, service, software, system, users
-from edge.doctor.check import Check, Context, Status, fail, guarded, ok, warn
+from edge.doctor.check import Check, Context, Status, fail, guarded, ok, run_program, warn
 from edge.doctor.command import CHECKS, make_context, run_doctor
 from edge.inference.card import sha256_of
 
@@ -57,6 +57,11 @@ def test_a_check_that_hangs_is_a_finding(tmp_path):
     never.set()
     assert result.status is Status.FAIL
     assert "no answer within" in result.detail
+
+
+def test_a_program_that_does_not_end_is_ended():
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_program(["sleep", "60"], 0.05)
 
 
 @pytest.mark.parametrize(("results", "code"), [([ok("a")], 0), ([ok("a"), warn("b", "c")], 0), ([warn("b", "c"), fail("d", "e"), ok("a")], 1)])
@@ -378,6 +383,18 @@ def test_groups_that_are_not_needed_or_do_not_exist_are_not_missed(tmp_path):
     assert users.check_groups(context(tmp_path, lamps(), service=SERVICE)).status is Status.OK
 
 
+def test_a_group_counts_from_the_next_login_on(tmp_path, monkeypatch):
+    add_users(make_pi(tmp_path), "eve", "video")
+    monkeypatch.setattr(users, "_own_name", lambda: "eve")
+    monkeypatch.setattr(users.os, "geteuid", lambda: 990)
+    machine = context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": "usb:0"}))
+    monkeypatch.setattr(users.os, "getgroups", lambda: [990])
+    assert users.check_groups(machine) == warn("eve was put into video after logging in", "log out and in again")
+    monkeypatch.setattr(users.os, "getgroups", lambda: [990, 44])
+    assert users.check_groups(machine) == ok("eve is in video")
+    assert "gpio" in users.check_groups(context(tmp_path, lamps())).next
+
+
 def test_a_service_whose_user_is_gone(tmp_path):
     result = guarded(Check("groups", users.check_groups), context(make_pi(tmp_path), service=SERVICE))
     assert result == fail("the service's user mask-edge does not exist", "install again: `sudo ./setup.sh`")
@@ -392,7 +409,7 @@ def test_devices_are_judged_for_the_services_user(tmp_path):
         path.chmod(mode)
         assert user.may_open(path) is may, oct(mode)
     path.chmod(0o660)
-    mine = users.User("mask-edge", 990, frozenset({"gpio"}), frozenset({path.stat().st_gid}), True)
+    mine = users.User("mask-edge", 990, {"gpio": path.stat().st_gid}, True)
     assert mine.may_open(path)
 
 

@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,11 @@ class AccountError(MaskEdgeError, LookupError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """groups: names of all that it is in. group_ids: the same as numbers. service: the system service runs as it."""
+    """groups: name -> number of all that it is in, by the group database. service: the system service runs as it."""
 
     name: str
     uid: int
-    groups: frozenset[str]
-    group_ids: frozenset[int]
+    groups: Mapping[str, int]
     service: bool
 
     def may_open(self, path: Path) -> bool:
@@ -40,7 +40,7 @@ class User:
         if self.uid == status.st_uid:
             wanted = stat.S_IRUSR | stat.S_IWUSR
         else:
-            wanted = stat.S_IRGRP | stat.S_IWGRP if status.st_gid in self.group_ids else stat.S_IROTH | stat.S_IWOTH
+            wanted = stat.S_IRGRP | stat.S_IWGRP if status.st_gid in self.groups.values() else stat.S_IROTH | stat.S_IWOTH
         return status.st_mode & wanted == wanted
 
 
@@ -54,7 +54,7 @@ def find_user(context: Context) -> User:
     if entry is None:
         raise AccountError(f"the service's user {name} does not exist; install again: `sudo ./setup.sh`")
     groups = {fields[0]: int(fields[2]) for fields in _database(context.root, "group") if name in fields[3].split(",") or fields[2] == entry[3]}
-    return User(name, int(entry[2]), frozenset(groups), frozenset(groups.values()), service)
+    return User(name, int(entry[2]), groups, service)
 
 
 def check_groups(context: Context) -> Result:
@@ -71,6 +71,9 @@ def check_groups(context: Context) -> Result:
         after = "`sudo systemctl restart mask-edge`" if user.service else "log in again"
         verdict = fail if user.service else warn  # a person at the desktop may have the camera without the group
         return verdict(f"{who} is not in {reasons}", f"`sudo usermod -aG {','.join(missing)} {user.name}`, then {after}")
+    late = [group for group in needed if group in user.groups and user.uid == os.geteuid() and user.groups[group] not in os.getgroups()]
+    if late:
+        return warn(f"{who} was put into {', '.join(late)} after logging in", "log out and in again")
     return ok(f"{who} is in {', '.join(needed)}" if needed else f"{who}: none needed")
 
 
