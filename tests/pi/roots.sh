@@ -42,6 +42,8 @@ make_root() {
 }
 
 # enter ROOT COMMAND...: runs it in the root, which sees this repository at /repository. The mounts end with the command.
+# QEMU_CPU, for arm64 roots: a Pi 4's by default. qemu-user's own choice, "max", has matrix instructions that no Pi has, and there the runtime's
+# int8 kernels for them give nonsense (seen with QEMU 7.2).
 enter() {
   local root=$1
   shift
@@ -58,7 +60,7 @@ enter() {
     mount --bind -o ro "$repository" "$root/repository"
     [[ -z $cpuinfo ]] || mount --bind "$cpuinfo" "$root/proc/cpuinfo"
     exec chroot "$root" "$@"' enter "$root" "$REPOSITORY" "${CPUINFO:-}" \
-    /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
+    /usr/bin/env -i QEMU_CPU="${QEMU_CPU:-cortex-a72}" HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
     PIP_CONFIG_FILE=/dev/null PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore ${index:+PIP_INDEX_URL="$index"} \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt PIP_DEFAULT_TIMEOUT=180 "$@"

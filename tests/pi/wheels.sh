@@ -4,8 +4,9 @@
 #   sudo tests/pi/wheels.sh [bookworm] [trixie] [-- PICTURE...]   # default: bookworm; the first time it makes the roots (10 minutes, 0.8 GB each)
 #
 # In an arm64 root with apt's numpy and OpenCV, run by qemu-user, the shipped models look at a picture through every runtime that has a wheel for
-# it: ai-edge-litert, and on bookworm tflite-runtime too. With the reference kernels boxes and scores must equal this machine's to the bit; with
+# it: ai-edge-litert, and on bookworm tflite-runtime too. With the reference kernels what the models say must equal this machine's to the bit; with
 # the default kernels the labels must. Then `python -m edge image` runs once as a user would.
+# The processor is a Pi 4's (QEMU_CPU=cortex-a72), a Pi 5's with QEMU_CPU=cortex-a76.
 # PYTHON, by default python3: an interpreter here with numpy, OpenCV and ai-edge-litert. Not seen here: the speed of a Pi.
 # The roots stay in $MASKEDGE_TEST_CACHE, by default ~/.cache/mask-edge-tests.
 set -euo pipefail

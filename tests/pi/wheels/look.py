@@ -1,6 +1,6 @@
 """Prints as JSON what the shipped models say of a folder's pictures, with the reference and the default kernels. Runs here and in the arm64 roots.
 
-Usage: python look.py FOLDER. Scores and boxes are printed as hexadecimal floats, to the bit; inputs as hashes, to tell where a difference begins.
+Usage: python look.py FOLDER. Pictures and the models' int8 outputs are printed as hashes, to tell where a difference begins.
 """
 
 import hashlib
@@ -33,11 +33,12 @@ def look(path: Path, detector: SSDFaceDetector, classifier: MaskClassifier) -> d
     return {
         "pixels": digest(pixels),
         "detector input": digest(detector.prepare(Frame(pixels, 0, 0.0, "look"))),
+        "detector outputs": [digest(output.values) for output in detector.model.run(detector.prepare(Frame(pixels, 0, 0.0, "look")))],
         "crops": [digest(resize(crop(pixels, face.box, margin), *size)) for face, _ in faces],
-        "boxes": [[float(value).hex() for value in (face.box.xmin, face.box.ymin, face.box.xmax, face.box.ymax)] for face, _ in faces],
-        "face scores": [face.score.hex() for face, _ in faces],
+        "boxes": [[face.box.xmin, face.box.ymin, face.box.xmax, face.box.ymax] for face, _ in faces],
+        "face scores": [face.score for face, _ in faces],
         "labels": [verdict.label for _, verdict in faces],
-        "mask scores": [{label: score.hex() for label, score in verdict.scores.items()} for _, verdict in faces],
+        "mask scores": [dict(verdict.scores) for _, verdict in faces],
         "readable": [f"{verdict.label} {verdict.score:.3f} at {[round(v) for v in (face.box.xmin, face.box.ymin)]}" for face, verdict in faces],
     }
 
