@@ -1,6 +1,7 @@
 """The doctor: every check on fake trees, and the guard that keeps it from hanging or crashing."""
 
 import json
+import os
 import subprocess
 import threading
 from dataclasses import replace
@@ -53,7 +54,7 @@ def test_a_check_that_raises_is_a_finding(tmp_path):
 
 def test_a_check_that_hangs_is_a_finding(tmp_path):
     never = threading.Event()
-    result = guarded(Check("x", lambda _: ok(str(never.wait())), deadline_s=0.05), context(tmp_path))
+    result = guarded(Check("x", lambda _: ok(str(never.wait(3))), deadline_s=0.05), context(tmp_path))
     never.set()
     assert result.status is Status.FAIL
     assert "no answer within" in result.detail
@@ -411,6 +412,16 @@ def test_devices_are_judged_for_the_services_user(tmp_path):
     path.chmod(0o660)
     mine = users.User("mask-edge", 990, {"gpio": path.stat().st_gid}, True)
     assert mine.may_open(path)
+
+
+def test_an_owner_has_the_owners_rights_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(users.os, "geteuid", lambda: 4242)
+    path = tmp_path / "device"
+    path.write_text("")
+    owner = users.User("eve", 991, {}, False)
+    monkeypatch.setattr(users.Path, "stat", lambda self: os.stat_result((mode, 0, 0, 1, 991, 5, 0, 0, 0, 0)))
+    for mode, may in [(0o600, True), (0o066, False), (0o466, False)]:
+        assert owner.may_open(path) is may, oct(mode)
 
 
 def test_gpio(tmp_path, monkeypatch):
