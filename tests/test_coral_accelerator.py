@@ -321,10 +321,10 @@ def fake_pycoral(folder, body, monkeypatch):
 def test_pycoral_is_used_where_it_works(stick, models, clock, tmp_path, monkeypatch, log):
     trace = tmp_path / "asked"
     body = f"""
-from ai_edge_litert.interpreter import Interpreter
+from edge.inference.interpreter import import_runtime
 def make_interpreter(path):
     open({str(trace)!r}, "a").write(path)
-    return Interpreter(model_path=path)
+    return import_runtime().module.Interpreter(model_path=path)
 """
     fake_pycoral(tmp_path, body, monkeypatch)
     with make_accelerator(models, tmp_path / "no_such_library.so", clock) as accelerator:
