@@ -155,6 +155,28 @@ def test_missing_permission_is_said_before_anything_is_started(stick, models, li
     assert f"{stick.node}" in log.text
 
 
+@pytest.mark.parametrize("place", ["edge.inference.coral.child.new_memory", "edge.inference.coral.child.subprocess.Popen"])
+def test_a_machine_without_room_for_a_child_leaves_the_cpu(stick, models, library, clock, log, monkeypatch, place):
+    def fail(*words, **options):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(place, fail)
+    with make_accelerator(models, library, clock) as accelerator:
+        assert not accelerator.start()
+        answer(models[0])
+    assert "no process for the Edge TPU can be started ([Errno 12] Cannot allocate memory)" in log.text
+
+
+def test_a_compiled_file_that_cannot_be_read_leaves_the_cpu(stick, models, library, clock, log, monkeypatch):
+    def fail(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("edge.inference.coral.compiled.load_card", fail)
+    with make_accelerator(models, library, clock) as accelerator:
+        assert not accelerator.start()
+    assert "Permission denied" in log.text
+
+
 # --- the trial fails
 
 FAILURES = [

@@ -124,7 +124,7 @@ class Accelerator:
         self._device = devices[0]
         try:
             problem = access_problem(self._device) or self._find_models()
-        except ModelError as error:
+        except (ModelError, OSError) as error:  # also what vanishes while it is looked at
             problem = str(error)
         if problem:
             self._give_up(problem)

@@ -36,6 +36,8 @@ def failed(error: ChildError, device: CoralDevice) -> str:
         return f"the Edge TPU hangs ({error.stage}: {error.text}); {cause}"
     if error.kind == "mismatch":
         return f"the compiled model is not this model's ({error.text}); compile it again"
+    if error.stage == "start":
+        return f"no process for the Edge TPU can be started ({error.text}); is the memory used up? `free -m`"
     if error.stage == "import":
         return f"the TFLite runtime cannot be loaded for it ({_first(error.text)}); `pip install ai-edge-litert`"
     if error.stage == "load":
@@ -61,7 +63,7 @@ def _load(error: ChildError, device: CoralDevice) -> str:
 
 def wrong(steps: float, limit: float) -> str:
     """The compiled models' answers are not the CPU's."""
-    cause = "usually compiled from another file, or the chip is too hot: compile it again, cool it, else leave it to the CPU"
+    cause = "usually compiled from another file, or the chip is too hot: compile it again, or cool it"
     return f"the Edge TPU answers wrongly: {steps:.0f} of 255 steps from the CPU's answer on average, {limit:.0f} is the bound; {cause}"
 
 

@@ -44,20 +44,21 @@ class Child:
 
     def __init__(self, models: Sequence[tuple[TFLiteModel, Path]], inputs: Sequence[Tensor], library: str, pycoral: bool) -> None:
         self._slots, size = lay_out([(model.input_spec, model.output_specs) for model, _ in models])
-        descriptor, self._memory = new_memory(size)
-        for slots, values in zip(self._slots, inputs, strict=True):
-            slots.input.view(self._memory)[...] = values
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stage = "start"
-        paths = [str(path) for _, path in models]
+        job = _job(library, pycoral, [str(path) for _, path in models], self._slots)
         try:
-            self._process = _spawn(_job(library, pycoral, paths, self._slots), theirs.fileno(), descriptor)
-        except OSError as error:
-            self._channel.close()
+            with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+                descriptor, self._memory = new_memory(size)
+                theirs.callback(os.close, descriptor)
+                self._channel, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                ours.enter_context(self._channel)
+                theirs.enter_context(other)
+                for slots, values in zip(self._slots, inputs, strict=True):
+                    slots.input.view(self._memory)[...] = values
+                self._process = _spawn(job, other.fileno(), descriptor)
+                ours.pop_all()
+        except OSError as error:  # out of memory, processes or files
             raise ChildError("error", "start", str(error)) from error
-        finally:
-            theirs.close()
-            os.close(descriptor)
 
     def trial(self, timeout_s: float) -> Trial | None:
         """The trial's result, or None where it is not over within timeout_s. Raises ChildError."""

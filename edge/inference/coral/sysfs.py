@@ -44,7 +44,10 @@ def access_problem(device: CoralDevice) -> str:
         return f"the stick has no device file {device.node}: is this a container or a sandbox without USB?"
     if os.access(device.node, os.R_OK | os.W_OK):
         return ""
-    group = device.node.group()
+    try:
+        group = device.node.group()
+    except KeyError:  # a number without a name
+        group = str(device.node.stat().st_gid)
     if group == "root":
         return f"only root may open {device.node}: the udev rule is missing; `sudo ./setup.sh --coral auto` writes it, then replug the stick"
     return f"no permission for {device.node}; `sudo usermod -aG {group} $USER`, then log in again"
