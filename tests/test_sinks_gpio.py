@@ -331,6 +331,56 @@ def test_no_permission_names_the_group(tmp_path, monkeypatch):
         pins.header_chip(FakeLgpio({}), [tmp_path / "gpiochip0"])
 
 
+@pytest.fixture
+def chip(monkeypatch, tmp_path):
+    """lgpio on a chip that notes what is done to it: (call, pin, level)."""
+    lgpio = pytest.importorskip("lgpio")
+    from gpiozero import Device
+    from gpiozero.pins.lgpio import LGPIOFactory
+
+    calls, levels = [], {}
+
+    def write(name):
+        def call(handle, number, level=0, *flags):
+            levels[number] = level
+            calls.append((name, number, level))
+            return 0
+
+        return call
+
+    monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
+    monkeypatch.setenv("LG_WD", str(tmp_path))
+    monkeypatch.setattr(pins, "DEVICES", tmp_path)
+    (tmp_path / "gpiochip0").write_text("")
+    for name, function in {
+        "gpiochip_open": lambda number: number,
+        "gpiochip_close": lambda handle: 0,
+        "gpio_get_chip_info": lambda handle: (0, 54, "gpiochip0", "pinctrl-bcm2711"),
+        "gpio_claim_input": lambda *arguments: 0,
+        "gpio_claim_output": write("claim"),
+        "gpio_write": write("write"),
+        "gpio_read": lambda handle, number: levels[number],
+        "gpio_get_mode": lambda handle, number: 2,
+    }.items():
+        monkeypatch.setattr(lgpio, name, function)
+    monkeypatch.setattr(LGPIOFactory, "_get_revision", lambda self: 0xB03115)
+    monkeypatch.setattr(Device, "pin_factory", None)
+    yield calls
+    Device.pin_factory.close()
+
+
+@pytest.mark.parametrize(("low", "off"), [("", 0), ("all", 1)])
+def test_no_pin_flashes_on_when_it_is_opened(chip, low, off):
+    """gpiozero alone claims every output at low, which closes an active-low relay for a moment."""
+    sink = GpioSink(replace(ALL, factory="auto", active_low=low))
+    assert {number for _, number, _ in chip} == {number for _, number in ALL.pins()}
+    assert {level for _, _, level in chip} == {off}
+    sink.handle(make_result(State.PASS))
+    assert ("write", 26, 1 - off) in chip
+    sink.close()
+    assert [level for _, number, level in chip if number == 26][-1] == off
+
+
 def test_lgpio_leaves_no_pipe_in_the_working_directory(tmp_path):
     """lgpio makes one at import, and with LG_WD it even changes the working directory; here that stays clean and ours."""
     pytest.importorskip("lgpio")

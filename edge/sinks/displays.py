@@ -35,6 +35,7 @@ class Display:
         self._luma(self._device.hide)
 
     def close(self) -> None:
+        self._device.persist = False  # luma's LCDs would keep the last words on
         try:
             self._luma(self._device.cleanup)
         except OSError:
@@ -164,5 +165,6 @@ class HeaderPins:
 
     def cleanup(self, pins: object = None) -> None:
         for device in self._devices.values():
+            device.off()  # the backlight too
             device.close()
         self._devices.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,8 @@ class GpioSink:
 
     def __init__(self, config: GpioConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config, self._clock = config, clock
-        self._say = log.info if config.factory == "mock" else log.debug
+        mock = config.factory == "mock" or os.environ.get("GPIOZERO_PIN_FACTORY") == "mock"
+        self._say = log.info if mock else log.debug
         self._lock = threading.Lock()
         self._state: State | None = None
         self._fed_at = clock()

@@ -65,7 +65,19 @@ def _lgpio_factory() -> Any:
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
         raise MissingLibraryError(f"gpio: lgpio is not installed; {INSTALL}") from error
-    return LGPIOFactory(chip=header_chip(lgpio, chips))
+    factory = LGPIOFactory(chip=header_chip(lgpio, chips))
+    factory.pin_class = _steady_pin(lgpio, factory.pin_class)
+    return factory
+
+
+def _steady_pin(lgpio: Any, pin_class: Any) -> Any:
+    """gpiozero's LGPIOPin makes a pin an output at low, and only then sets its level: what is active low would flash on, and a relay might click."""
+
+    class SteadyPin(pin_class):  # type: ignore[misc]
+        def output_with_state(self, state: bool) -> None:
+            lgpio.gpio_claim_output(self.factory._handle, self._number, int(bool(state)))
+
+    return SteadyPin
 
 
 def _lgpio_folder() -> str:

@@ -97,7 +97,7 @@ boot() {
   rm -f "$PI3/monitor" "$PI3/console.log"
   qemu-system-aarch64 -M raspi3b -display none -serial "file:$PI3/console.log" -serial null -monitor "unix:$PI3/monitor,server,nowait" -no-reboot \
     -kernel "$PI3/vmlinuz" -initrd "$PI3/initrd" -dtb "$PI3/pi3.dtb" -drive "file=$PI3/card.img,if=sd,format=raw,snapshot=on" \
-    -append 'root=/dev/mmcblk0 rw console=ttyS1,115200 console=ttyAMA0,115200 quiet panic=1 systemd.show_status=false' &
+    -append 'root=/dev/mmcblk0 rw console=ttyS1,115200 console=ttyAMA0,115200 loglevel=3 panic=1 systemd.show_status=false' &
   local qemu=$!
   # shellcheck disable=SC2064  # the number as it is now
   trap "kill $qemu 2>/dev/null || true" EXIT
