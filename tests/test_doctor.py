@@ -33,7 +33,7 @@ def context(root, config=None, out="", code=0, programs=(), **options) -> Contex
         config or Config(),
         root=root,
         machine="aarch64",
-        run=lambda words, timeout: completed(out, code),
+        run=lambda words, timeout, text="": completed(out, code),
         has=lambda name: name in programs,
         **options,
     )
@@ -166,7 +166,7 @@ def test_power_warnings(tmp_path, options, past, words):
 
 
 def test_a_vcgencmd_that_may_not_or_hangs_is_no_trouble(tmp_path):
-    def hang(words, timeout):
+    def hang(words, timeout, text=""):
         raise subprocess.TimeoutExpired(words, timeout)
 
     machine = Context(Config(), root=make_pi(tmp_path), run=hang, has=lambda name: True)
@@ -212,6 +212,27 @@ def test_the_runtime_runs_both_models_in_a_real_child():
     assert result.status is Status.OK, result
     assert "numpy" in result.detail
     assert "classifier" in result.detail
+
+
+def test_the_child_runs_this_package_wherever_one_is(tmp_path, monkeypatch):
+    """`sudo mask-edge doctor` typed in a checkout of another version must try what is installed."""
+    write(tmp_path, "edge/__init__.py", "raise SystemExit('another version')\n")
+    monkeypatch.chdir(tmp_path)
+    assert software.check_runtime(make_context(None, TINY)).status is Status.OK
+
+
+def test_no_password_is_in_the_list_of_processes(tmp_path):
+    seen = []
+    config = load_config(None, {"MASK_EDGE_SOURCE_URI": "rtsp://door:secret@cam/1"})
+
+    def run(words, timeout, text=""):
+        seen.append((words, text))
+        return completed("{}")
+
+    for check in (software.check_runtime, camera.check_camera):
+        guarded(Check("x", check), Context(config, root=tmp_path, run=run))
+    assert len(seen) == 2
+    assert all("secret" in text and "secret" not in " ".join(words) for words, text in seen)
 
 
 def test_what_is_wrong_in_the_child_comes_back_as_one_line():
@@ -285,7 +306,7 @@ def test_a_camera_error_is_split_into_cause_and_cure(tmp_path):
 
 
 def test_a_camera_whose_driver_hangs_or_crashes(tmp_path):
-    def hang(words, timeout):
+    def hang(words, timeout, text=""):
         raise subprocess.TimeoutExpired(words, timeout)
 
     assert "does not answer" in camera.check_camera(Context(Config(), root=tmp_path, run=hang)).detail
@@ -293,7 +314,7 @@ def test_a_camera_whose_driver_hangs_or_crashes(tmp_path):
 
 
 def test_the_running_services_camera_is_left_alone(tmp_path):
-    def never(words, timeout):
+    def never(words, timeout, text=""):
         raise AssertionError("opened")
 
     machine = Context(Config(), root=tmp_path, run=never, service={"ActiveState": "active", "StatusText": "IDLE: nobody in view; 14.9 fps"})
@@ -505,7 +526,7 @@ def test_a_coral_that_is_free_is_tried(tmp_path, answer, status, words):
     config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
     asked = []
 
-    def run(command, timeout):
+    def run(command, timeout, text=""):
         asked.append(command)
         return subprocess.CompletedProcess(command, 0, f"noise\n{json.dumps(answer)}\n", "")
 
@@ -523,7 +544,7 @@ def test_a_coral_that_hangs_the_trial_is_a_warning(tmp_path):
     models = tiny_models(tmp_path / "models")
     config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
 
-    def run(command, timeout):
+    def run(command, timeout, text=""):
         raise subprocess.TimeoutExpired(command, timeout)
 
     assert "no trial within" in devices.check_coral(replace(context(tmp_path, config), run=run)).detail
@@ -584,13 +605,13 @@ def test_a_bad_configuration_is_told_from_other_failures(tmp_path):
 
 
 def test_systemctl_is_read_line_by_line():
-    answer = service.read_service(lambda words, timeout: completed("LoadState=loaded\nStatusText=PASS: a=b; 9 fps\n\n"))
+    answer = service.read_service(lambda words, timeout, text="": completed("LoadState=loaded\nStatusText=PASS: a=b; 9 fps\n\n"))
     assert answer == {"LoadState": "loaded", "StatusText": "PASS: a=b; 9 fps"}
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("systemctl"), subprocess.TimeoutExpired("systemctl", 4)])
 def test_a_machine_without_systemd_has_no_service(error):
-    def run(words, timeout):
+    def run(words, timeout, text=""):
         raise error
 
     assert service.read_service(run) == {}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.config import as_tables
 from edge.decision import LOOKING
 from edge.doctor.check import Context, Result, fail, fail_for, ok, warn
 from edge.doctor.service import is_running
-from edge.doctor.software import last_json
+from edge.doctor.software import last_json, run_probe
 from edge.doctor.users import is_camera
 from edge.sources import STREAMS, without_password
 from edge.types import State
@@ -35,9 +32,8 @@ def check_camera(context: Context) -> Result:
         return _check_other(uri)
     if is_running(context.service):
         return _check_in_use(without_password(uri), context.service.get("StatusText") or "no status yet")
-    words = [sys.executable, "-m", "edge.doctor.probe", "camera", json.dumps(as_tables(context.config))]
     try:
-        child = context.run(words, OPEN_S)
+        child = run_probe(context, "camera", OPEN_S)
     except subprocess.TimeoutExpired:
         return fail(f"{without_password(uri)}: its driver does not answer within {OPEN_S:.0f} s", "unplug it and plug it in again, or reboot")
     if child.returncode < 0:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from edge.board import ROOT
 from edge.config import Config
@@ -55,13 +56,15 @@ def fail_for(text: str) -> Result:
     return fail(what, cure) if what else fail(text, "put that right, then `python -m edge doctor` again")
 
 
-Run = Callable[[Sequence[str], float], subprocess.CompletedProcess[str]]
-"""Runs a command with a time limit in seconds. Raises OSError where there is no such command, subprocess.TimeoutExpired."""
+class Run(Protocol):
+    """Runs a command with a time limit, s; text: for its stdin. Raises OSError where there is no such command, subprocess.TimeoutExpired."""
+
+    def __call__(self, words: Sequence[str], timeout: float, text: str = "") -> subprocess.CompletedProcess[str]: ...
 
 
-def run_program(words: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+def run_program(words: Sequence[str], timeout: float, text: str = "") -> subprocess.CompletedProcess[str]:
     """The real one."""
-    return subprocess.run(list(words), capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+    return subprocess.run(list(words), capture_output=True, input=text, text=True, errors="replace", timeout=timeout, check=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 
-from edge.config import as_tables
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.service import is_running
-from edge.doctor.software import installed, last_json, model_paths
+from edge.doctor.software import installed, last_json, model_paths, run_probe
 from edge.doctor.users import find_user
 from edge.indicators import OLEDS
 from edge.inference.coral import advice
@@ -81,9 +78,8 @@ def check_coral(context: Context) -> Result:
 
 def _try_coral(context: Context, device: CoralDevice) -> Result:
     """The door's own trial: library, compiled models, the CPU's answers, and speed."""
-    words = [sys.executable, "-m", "edge.doctor.probe", "coral", json.dumps(as_tables(context.config))]
     try:
-        answer = last_json(context.run(words, CORAL_S).stdout)
+        answer = last_json(run_probe(context, "coral", CORAL_S).stdout)
     except subprocess.TimeoutExpired:
         return warn(f"{device.describe()}: no trial within {CORAL_S:.0f} s", "unplug it, wait a moment, plug it in again")
     if "error" in answer:

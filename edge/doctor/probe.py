@@ -1,9 +1,8 @@
-"""Runs in a child process what may crash or hang: `python -m edge.doctor.probe models CONFIGURATION`. The last line on stdout is JSON."""
+"""Runs in a child process what may crash or hang: models, camera, Coral. The last line on stdout is JSON."""
 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
@@ -104,7 +103,3 @@ def main(what: str, configuration: str) -> None:
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"}
     print(json.dumps(answer), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

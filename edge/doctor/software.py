@@ -17,6 +17,9 @@ from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.errors import MaskEdgeError
 from edge.inference.card import load_card
 
+PACKAGES = Path(__file__).resolve().parents[2]
+"""The folder that holds the package `edge`."""
+
 PROBE_S = 60.0
 """Usually one to three seconds; the first import after the installation, from a slow card on a busy Pi Zero, takes many times that."""
 
@@ -49,9 +52,8 @@ def check_opencv(context: Context) -> Result:
 
 def check_runtime(context: Context) -> Result:
     """One inference of each model, in a child: a runtime that does not fit the processor dies of a signal."""
-    words = [sys.executable, "-m", "edge.doctor.probe", "models", json.dumps(as_tables(context.config))]
     try:
-        child = context.run(words, PROBE_S)
+        child = run_probe(context, "models", PROBE_S)
     except subprocess.TimeoutExpired:
         return fail(f"no inference within {PROBE_S:.0f} s", "the machine is overloaded or its card is failing: `top`, `sudo dmesg | tail`")
     if child.returncode < 0:
@@ -70,6 +72,15 @@ def installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
+
+
+def run_probe(context: Context, what: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    """`edge.doctor.probe` in a child, from this very package: the working directory may hold another version of it.
+
+    The configuration goes over stdin: a stream's password must not show in the list of processes. Raises subprocess.TimeoutExpired.
+    """
+    code = f"import sys; sys.path.insert(0, {str(PACKAGES)!r}); from edge.doctor.probe import main; main(sys.argv[1], sys.stdin.read())"
+    return context.run([sys.executable, "-P", "-c", code, what], timeout, json.dumps(as_tables(context.config)))
 
 
 def model_paths(config: Config) -> list[Path]:
