@@ -90,7 +90,7 @@ def build_accelerator(config: Config, detector: FaceDetector, classifier: MaskCl
     settings = config.accelerator
     if settings.use == "cpu":
         return None
-    models = [classifier.model, *([detector.model] if isinstance(detector, SSDFaceDetector) else [])]
+    models = [*([detector.model] if isinstance(detector, SSDFaceDetector) else []), classifier.model]
     accelerator = Accelerator(models, AcceleratorSettings(settings.use == "edgetpu", settings.library, settings.slow_at))
     if not live:
         accelerator.start()

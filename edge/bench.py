@@ -50,6 +50,7 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]
         detector.prepare = _timed(detector.prepare, resize_times)  # type: ignore[method-assign, assignment]
     samples: dict[str, list[float]] = defaultdict(list)
     first_decision = None
+    devices: set[str] = set()
     for index in range(frames + WARM_UP):
         begin = time.perf_counter()
         frame = source.read(5.0)
@@ -63,6 +64,8 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]
                 counter.times.clear()
             resize_times.clear()
             samples.clear()
+            devices.clear()
+        devices.add("edgetpu" if pipeline.accelerator and pipeline.accelerator.in_use else "cpu")
         samples["read"].append((read - begin) * 1e3)
         samples["loop"].append((time.perf_counter() - read) * 1e3)
         samples["faces"].append(len(result.detections))
@@ -70,7 +73,8 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]
             samples[stage].append(value)
     samples["resize"] = resize_times
     invokes = sum(sum(counter.times) for counter in counted)
-    return _report(samples, invokes if len(counted) == 2 else None, first_decision)
+    report = _report(samples, invokes if len(counted) == 2 else None, first_decision)
+    return report | {"models_ran_on": " and ".join(sorted(devices))}
 
 
 def process_age() -> float:
@@ -116,6 +120,7 @@ def text_report(report: dict[str, Any]) -> str:
         "(detect includes resize; loop is everything after read)",
         f"{report['frames']} frames, {report['faces_per_frame']} faces a frame, {report['fps']} frames a second",
         f"loop / bare invoke() calls: {ratio if ratio else 'n/a: the cascade is no TFLite model'}",
+        f"the models ran on: {report['models_ran_on']}",
         f"peak memory {report['peak_memory_mb']} MB, start to first decision {report['start_to_first_decision_s']} s",
     ]
     return "\n".join(lines)

@@ -196,6 +196,7 @@ def test_bench_reports_every_stage(capsys):
     assert report["frames"] == 5
     assert report["loop_to_invoke"] > 1
     assert report["peak_memory_mb"] > 10
+    assert report["models_ran_on"] == "cpu"
     assert report["start_to_first_decision_s"] > 0
 
 

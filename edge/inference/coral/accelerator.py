@@ -80,6 +80,8 @@ class Accelerator:
     def start(self) -> bool:
         """Wait until the first trial is over, for what must not change its place midway; returns whether the Edge TPU is in use."""
         self._advance(0.0)
+        if self._child is not None and self._device is not None:
+            log.info("trying the %s, for at most %g s", self._device.describe(), self.settings.start_s)
         while self._child is not None and not self.in_use:
             self._advance(0.1)
         return self.in_use
