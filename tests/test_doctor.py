@@ -211,6 +211,7 @@ def test_the_runtime_runs_both_models_in_a_real_child():
     result = software.check_runtime(make_context(None, TINY))
     assert result.status is Status.OK, result
     assert "numpy" in result.detail
+    assert "OpenCV" in result.detail
     assert "classifier" in result.detail
 
 

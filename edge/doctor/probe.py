@@ -16,6 +16,7 @@ from edge.config import Config, load_config
 from edge.errors import MaskEdgeError
 from edge.health import PictureHealth
 from edge.inference.interpreter import import_runtime
+from edge.pictures import import_cv2
 from edge.sources import STREAMS, open_source
 from edge.sources.base import Source
 from edge.types import Frame
@@ -24,7 +25,7 @@ FIRST_FRAME_S, WATCH_S = 8.0, 3.0
 
 
 def probe_models(config: Config) -> dict[str, Any]:
-    """Runtime, versions, and the time of each stage's second inference, ms. Raises MaskEdgeError."""
+    """Runtime, versions (OpenCV's, to see that it can be imported), and the time of each stage's second inference, ms. Raises MaskEdgeError."""
     runtime = import_runtime()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), 0, 0.0, "doctor")
     detector, classifier = build_detector(config), build_classifier(config)
@@ -38,6 +39,7 @@ def probe_models(config: Config) -> dict[str, Any]:
         "runtime": runtime.name,
         "version": metadata.version(runtime.name.replace("_", "-")),
         "numpy": np.__version__,
+        "opencv": import_cv2().__version__,
         "models": {name: round(_milliseconds(run), 1) for name, run in stages.items()},
     }
 

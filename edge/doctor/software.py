@@ -44,7 +44,7 @@ def check_models(context: Context) -> Result:
 
 
 def check_opencv(context: Context) -> Result:
-    """USB cameras, streams, pictures and the window need it. Found, not imported: that takes a second on a Pi."""
+    """USB cameras, streams, pictures and the window need it. Only found here: the runtime's child imports it."""
     if not installed("cv2"):
         return fail("OpenCV is not installed", "sudo apt install python3-opencv (or pip install opencv-python-headless)")
     return ok("installed")
@@ -63,7 +63,7 @@ def check_runtime(context: Context) -> Result:
     if "error" in answer:
         return fail_for(answer["error"])
     models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
-    return ok(f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}: {models}")
+    return ok(f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}: {models}")
 
 
 def installed(module: str) -> bool:
