@@ -162,6 +162,15 @@ def test_an_old_pillow_without_dejavu_names_the_package(monkeypatch):
     monkeypatch.setattr(ImageFont, "load_default", lambda: None)  # before 10.1 it takes no size
     with pytest.raises(MissingLibraryError, match="sudo apt install fonts-dejavu-core"):
         load_font(20)
+    with pytest.raises(MissingLibraryError, match="fonts-dejavu-core"):
+        ScreenSink(ScreenConfig(device="dummy"))
+
+
+def test_no_pillow_is_said(monkeypatch):
+    load_font.cache_clear()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingLibraryError, match="sudo apt install python3-pil"):
+        ScreenSink(ScreenConfig(device="dummy"))
 
 
 # --- the sink

@@ -98,7 +98,10 @@ def _line_step(boxes: list[tuple[int, int, int, int]]) -> int:
 @lru_cache(maxsize=256)
 def load_font(size: int) -> Any:
     """DejaVu Sans Bold where it is installed, else the scalable font inside Pillow 10.1 or newer. size: px. Raises MissingLibraryError."""
-    from PIL import ImageFont
+    try:
+        from PIL import ImageFont
+    except ImportError as error:
+        raise MissingLibraryError("screen: Pillow is not installed; `sudo apt install python3-pil`, or `pip install pillow`") from error
 
     try:
         return ImageFont.truetype("DejaVuSans-Bold.ttf", size)

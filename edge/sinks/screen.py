@@ -10,7 +10,7 @@ from typing import Any
 from edge.errors import SinkError
 from edge.indicators import ScreenConfig
 from edge.sinks.displays import open_display
-from edge.sinks.layout import render
+from edge.sinks.layout import DETAIL_PX, load_font, render
 from edge.sinks.words import Message, message_for
 from edge.types import FrameResult, State
 
@@ -33,6 +33,7 @@ class ScreenSink:
         self._shown: Message | None = None
         self._changed_at = self._asked_at = clock()
         self._dark = False
+        load_font(DETAIL_PX)  # a missing one is told now, not at every frame
         self._display: Any = open_display(config)
 
     def handle(self, result: FrameResult) -> None:
