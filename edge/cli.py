@@ -15,16 +15,24 @@ from pathlib import Path
 
 from edge import __version__
 from edge.config import Config, Tables, as_tables, as_toml, example, load_config
-from edge.errors import CameraHangsError, MaskEdgeError, UsageError, one_line
+from edge.errors import MaskEdgeError, UsageError, one_line
 from edge.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
+from edge.sources.live import STUCK
 
 SINKS = ("gpio", "screen", "window")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 fine, 1 failed, 2 usage, 78 bad configuration."""
-    arguments = build_parser().parse_args(argv)
+    code = _run(build_parser().parse_args(argv))
+    if any(thread.is_alive() for thread in STUCK):
+        sys.stderr.flush()
+        os._exit(code)  # an orderly exit would close the camera, and hang there
+    return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         code: int = arguments.handler(arguments)
         sys.stdout.flush()
@@ -33,9 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         report_error(str(error))
-        if isinstance(error, CameraHangsError):
-            sys.stderr.flush()
-            os._exit(error.exit_code)  # an orderly exit would close the camera, and hang there
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at exit

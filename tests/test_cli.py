@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from edge.cli import build_parser, main
-from edge.errors import CameraHangsError
 from edge.pictures import read_picture, write_picture
+from edge.sources.demo import DemoSource
+from edge.sources.live import LiveFeed
 
 from .conftest import DATA
 
@@ -232,13 +234,29 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback(words):
     assert "Traceback" not in result.stderr
 
 
-def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(monkeypatch, capsys):
-    def hang(*_):
-        raise CameraHangsError("usb:0: the camera hangs")
+@pytest.mark.parametrize("gives_up_after_s", [0.5, 1000.0], ids=["given up", "stopped by SIGTERM"])
+def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(monkeypatch, capsys, gives_up_after_s):
+    release = threading.Event()
 
+    class HangingCamera(DemoSource):
+        def read(self, timeout):
+            release.wait(30)
+
+    feed = LiveFeed(lambda: HangingCamera(realtime=True), hangs_after_s=0.1, gives_up_after_s=gives_up_after_s)
     left = []
-    monkeypatch.setattr("edge.sources.open_source", hang)
+    monkeypatch.setattr("edge.sources.open_source", lambda *_: feed)
     monkeypatch.setattr("edge.cli.os._exit", left.append)
+
+    def terminate():
+        while feed.problem is None:  # set by the loop, which by then handles the signal
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if gives_up_after_s > 100:
+        threading.Thread(target=terminate).start()
     main(["run", "--source", "usb:0"])
-    assert left == [1]
-    assert "mask-edge: usb:0: the camera hangs" in capsys.readouterr().err
+    release.set()
+    assert left == [1 if gives_up_after_s < 100 else 0]
+    errors = capsys.readouterr().err
+    assert "the camera hangs: " in errors
+    assert ("ending, so that the service starts again" in errors) == (gives_up_after_s < 100)

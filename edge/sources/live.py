@@ -26,6 +26,9 @@ REMIND_EVERY_S = 600.0
 HANGS_AFTER_S, GIVES_UP_AFTER_S = 12.0, 30.0
 """One call into a source: a driver's own time-outs end within 10 s, so that a longer one hangs."""
 
+STUCK: list[threading.Thread] = []
+"""Capture threads that were still inside a driver when their feed was closed: an orderly exit of the process would wait for them."""
+
 HANGS = "the camera hangs: its driver does not answer"
 
 
@@ -95,7 +98,9 @@ class LiveFeed(ContextMixin):
         self._stop.set()
         # A driver may hang inside read(); the thread is a daemon, so that it cannot keep the process.
         self._thread.join(timeout=2.0)
-        if not self._thread.is_alive() and self._source is not None:
+        if self._thread.is_alive():
+            STUCK.append(self._thread)
+        elif self._source is not None:
             self._source.close()
             self._source = None
         self._slot = None
