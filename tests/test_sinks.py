@@ -54,6 +54,10 @@ def sink(request, tmp_path):
 
 
 def test_contract(sink, capfd):
+    check_contract(sink)
+
+
+def check_contract(sink):
     """A sink has a name, takes results with and without a frame, changes nothing in them, and may be closed twice."""
     assert sink.name
     for index, state in enumerate(State):

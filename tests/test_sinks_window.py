@@ -19,7 +19,7 @@ from edge.sinks.window import WindowSink
 from edge.types import BoundingBox, Decision, FrameResult, Label, State, Track, TrackStatus
 
 from .conftest import make_frame
-from .test_sinks import make_result
+from .test_sinks import check_contract, make_result
 
 HAS_WINDOWS = not re.search(r"GUI:\s+NONE", cv2.getBuildInformation())
 
@@ -135,6 +135,10 @@ def gui(monkeypatch):
     monkeypatch.setattr(window, "_check", lambda cv2: None)
     monkeypatch.setattr(window, "_desktop_that_works", nullcontext)
     return fake
+
+
+def test_contract(gui):
+    check_contract(WindowSink(WindowConfig(width=320, height=240), lambda: None))
 
 
 def test_it_shows_every_frame_in_opencvs_colour_order(gui):
