@@ -125,8 +125,14 @@ class FakePicamera2:
                 raise RuntimeError("Camera __init__ sequence did not complete.") from error
         device.opened += 1
         device.cameras.append(self)
-        self.camera_controls, self.camera_properties, self.sensor_modes = device.controls, device.properties, device.modes
+        self.camera_controls, self.camera_properties = device.controls, device.properties
         self.started, self.jobs, self._configuration = False, [], {}
+
+    @property
+    def sensor_modes(self):
+        if isinstance(self.device.modes, Exception):
+            raise self.device.modes
+        return self.device.modes
 
     def create_video_configuration(self, main, lores=None, raw=None, transform=None, colour_space=None, buffer_count=6, controls=None, **rest):
         assert set(rest) <= {"display", "encode", "queue", "sensor", "use_case"}

@@ -149,9 +149,17 @@ def test_the_sensor_mode_is_the_widest_that_is_large_and_fast_enough(monkeypatch
 
 
 def test_a_camera_that_is_no_sensor_is_not_asked_for_its_modes(monkeypatch):
-    device = Device(scene(), properties={"Model": "UVC"}, modes=None)
+    device = Device(scene(), properties={"Model": "UVC"}, modes=AssertionError("asked"))
     install(monkeypatch, device)
     PiCameraSource(0, settings()).close()
+    assert "sensor" not in device.configurations[0]
+
+
+def test_a_pi_without_the_memory_to_list_the_modes_takes_libcameras_choice(monkeypatch):
+    device = Device(scene(), modes=OSError(12, "Cannot allocate memory"))
+    install(monkeypatch, device)
+    with PiCameraSource(0, settings()) as source:
+        assert read(source) is not None
     assert "sensor" not in device.configurations[0]
 
 

@@ -117,7 +117,7 @@ class PiCameraSource(ContextMixin):
         size = wanted.size(settings.width, settings.height)
         lores = wanted.size(*settings.preview) if settings.preview else None
         fits = lores is not None and lores[0] <= size[0] and lores[1] <= size[1]
-        mode = choose_sensor_mode(camera.sensor_modes, size, 1e6 / self._frame_us()) if "ColorFilterArrangement" in camera.camera_properties else None
+        mode = self._sensor_mode(size)
         camera.configure(
             camera.create_video_configuration(
                 main={"format": "BGR888", "size": size},
@@ -138,6 +138,16 @@ class PiCameraSource(ContextMixin):
         self._to_rgb = {stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))}
         self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
         log.debug("%s: %s", self.name, {stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"]) for stream in self._to_rgb})
+
+    def _sensor_mode(self, size: tuple[int, int]) -> dict[str, Any] | None:
+        """The mode with the widest view; None leaves the choice to libcamera: a USB camera has no modes, a Pi may lack the memory to list them."""
+        if "ColorFilterArrangement" not in self._camera.camera_properties:
+            return None
+        try:
+            return choose_sensor_mode(self._camera.sensor_modes, size, 1e6 / self._frame_us())
+        except (OSError, RuntimeError) as error:
+            log.debug("%s: the sensor's modes cannot be listed (%s): libcamera chooses", self.name, error)
+            return None
 
     def _converter(self, stream: Mapping[str, Any]) -> Callable[[Any], Any]:
         try:
