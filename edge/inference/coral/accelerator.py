@@ -149,7 +149,7 @@ class Accelerator:
         text = advice.not_compiled([model.card.path for model in missing])
         if not twins:
             return text
-        self._say(logging.WARNING, f"{text}. The CPU runs this part")
+        self._say(logging.WARNING, text, ". The CPU runs this part")
         return ""
 
     def _look_at_trial(self, child: Child, wait_s: float) -> None:
@@ -191,7 +191,7 @@ class Accelerator:
         self._drop()
         self.text = text
         self._next_try = self._clock() + self._wait
-        self._say(level, f"{text}. The CPU runs the models; next try in {self._wait:g} s")
+        self._say(level, text, f". The CPU runs the models; next try in {self._wait:g} s")
         self._wait = min(2 * self._wait, self.settings.last_retry_s)
 
     def _drop(self) -> None:
@@ -200,8 +200,7 @@ class Accelerator:
             self._child.close()
             self._child = None
 
-    def _say(self, level: int, text: str) -> None:
+    def _say(self, level: int, what: str, then: str = "") -> None:
         """Once: what repeats is for --debug."""
-        what = text.partition(". The CPU runs")[0]
-        log.log(level if what != self._said else logging.DEBUG, "%s", text)
+        log.log(level if what != self._said else logging.DEBUG, "%s%s", what, then)
         self._said = what
