@@ -15,9 +15,6 @@ STEP = 4
 STREAM_STILL_S = 60.0
 """An encoder repeats a still scene to the bit until its next key frame, which "smart" ones put off for a minute."""
 
-GONE_S = 3.0
-"""After so long without a picture, the next one is compared with nothing."""
-
 BLOCKS = 32, 24
 """Brightness and contrast are judged on so many averages across and down: in the dark a sensor's gain makes noise, and noise is no contrast."""
 
@@ -40,7 +37,6 @@ class PictureHealth:
     good_after_s: float = 1.0
     _last: Pixels | None = field(default=None)
     _changed_at: float = 0.0
-    _seen_at: float = 0.0
     _frozen: bool = False
     _fault: str | None = field(default=None)
     _fault_at: float = 0.0
@@ -67,8 +63,7 @@ class PictureHealth:
         return None
 
     def _compare(self, sample: Pixels, now: float, faces: bool) -> None:
-        """A frozen picture stays so until it changes, although its faces are not followed any more. One that was gone has not been frozen."""
-        if self._last is None or now - self._seen_at > GONE_S or not np.array_equal(sample, self._last):
+        """A frozen picture stays so until it changes, although its faces are not followed any more."""
+        if self._last is None or not np.array_equal(sample, self._last):
             self._last, self._changed_at, self._frozen = sample.copy(), now, False
-        self._seen_at = now
         self._frozen = self._frozen or now - self._changed_at >= (self.frozen_after_s if faces else self.still_after_s)

@@ -1,6 +1,7 @@
 """The contract that every source must pass, and what is particular to each."""
 
 import http.server
+import math
 import re
 import struct
 import threading
@@ -497,7 +498,7 @@ def test_a_camera_that_ran_steadily_begins_its_back_off_anew(caplog):
     with LiveFeed(open_camera, back_off=(0.01, 60.0), clock=lambda: now[0]) as feed:
         for lost in (1, 2, 3):
             assert read_one(feed) is not None
-            now[0] += 11.0
+            now[0] += 31.0
             cameras[-1].frames = 0
             deadline = time.monotonic() + 5
             while len(cameras) <= lost and time.monotonic() < deadline:
@@ -524,6 +525,22 @@ def test_a_camera_that_opens_but_gives_nothing_is_one_loss_until_it_gives_someth
         assert feed.lost == 1
     assert [line.partition(" after")[0] for line in caplog.messages] == ["fake: unplugged; trying again", "fake: pictures again"]
     assert "4 attempts" in caplog.text
+
+
+@pytest.mark.parametrize(("value", "frozen_after_s", "reopened"), [(90, 0.1, True), (90, math.inf, False), (7, 0.1, False)])
+def test_a_frozen_camera_is_opened_again_but_not_a_stream_or_a_dark_room(value, frozen_after_s, reopened):
+    class Frozen(FakeCamera):
+        def read(self, timeout):
+            return Frame(np.full((48, 64, 3), value, np.uint8), 0, time.monotonic(), "fake") if super().read(timeout) else None
+
+    cameras = []
+    with LiveFeed(lambda made=cameras: made.append(Frozen()) or made[-1], back_off=(0.01,), frozen_after_s=frozen_after_s) as feed:
+        problems, deadline = set(), time.monotonic() + (5 if reopened else 0.5)
+        while time.monotonic() < deadline and not (reopened and len(cameras) >= 3):
+            feed.read(0.01)
+            problems.add(feed.problem)
+    assert (len(cameras) > 1) == reopened
+    assert any("fake: the picture is frozen; if opening it again" in str(problem) for problem in problems) == reopened
 
 
 class HangingCamera(FakeCamera):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from pathlib import Path
 
 from edge.errors import SourceError
 from edge.pictures import SUFFIXES
 from edge.sources.base import CameraSettings, Source
-from edge.sources.live import LiveFeed
+from edge.sources.live import FROZEN_AFTER_S, LiveFeed
 
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://")
 FORMS = "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
@@ -38,7 +39,7 @@ def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = F
 
         address: Path | str = Path(device[2] or f"/dev/video{device[1]}") if device else uri
         name = (f"usb:{device[1]}" if device[1] else f"usb:{device[2]}") if device else without_password(uri)
-        return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name)
+        return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name, frozen_after_s=inf if is_stream(uri) else FROZEN_AFTER_S)
     return _open_file(Path(uri))
 
 

@@ -8,16 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from edge.errors import CameraHangsError, SourceError, one_line
 from edge.sources.base import ContextMixin, Source
-from edge.types import Frame
+from edge.types import Frame, Pixels
 
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to open a lost source; the last one repeats."""
 
-STEADY_S = 10.0
+STEADY_S = 30.0
 """A source that gave frames for so long before it was lost starts its back-off anew; one that comes and goes waits longer each time."""
 
 REMIND_EVERY_S = 600.0
@@ -25,6 +27,12 @@ REMIND_EVERY_S = 600.0
 
 HANGS_AFTER_S, GIVES_UP_AFTER_S = 12.0, 30.0
 """One call into a source: a driver's own time-outs end within 10 s, so that a longer one hangs."""
+
+FROZEN_AFTER_S = 15.0
+"""A camera that has given the same picture for so long, to the bit, is opened again; the decision was `uncertain` long before."""
+
+BLACK = 32
+"""No pixel brighter than this, 0..255: too dark to tell frozen from dark."""
 
 STUCK: list[threading.Thread] = []
 """Capture threads that were still inside a driver when their feed was closed: an orderly exit of the process would wait for them."""
@@ -37,7 +45,7 @@ class LiveFeed(ContextMixin):
 
     The first opening happens at once, in the caller's thread, so that a wrong address is an error and not a retry. wait: as a service wants it,
     a source that is not there yet is tried again like one that was lost, and goes by `name` until it is open.
-    problem: what is wrong at the moment, or None. lost: how often the source was lost.
+    problem: what is wrong at the moment, or None. lost: how often the source was lost. frozen_after_s: infinite for a source that may stand still.
 
     A call into a driver may never return, and neither the thread nor the device that it holds can be taken from it: after `hangs_after_s` that is
     the problem, and after `gives_up_after_s` `read` raises CameraHangsError, for the process to end and systemd to start it afresh.
@@ -53,8 +61,12 @@ class LiveFeed(ContextMixin):
         name: str = "camera",
         hangs_after_s: float = HANGS_AFTER_S,
         gives_up_after_s: float = GIVES_UP_AFTER_S,
+        frozen_after_s: float = FROZEN_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._frozen_after_s = frozen_after_s
+        self._sample: Pixels | None = None  # of the last frame that differed from the one before
+        self._changed_at = 0.0
         self._open, self._back_off, self._clock = open_source, back_off, clock
         self._hangs_after_s, self._gives_up_after_s = hangs_after_s, gives_up_after_s
         self.name = name
@@ -137,8 +149,18 @@ class LiveFeed(ContextMixin):
                 frame = self._source.read(timeout=1.0)
             if frame is not None:
                 self._put(frame)
+                self._look_for_a_freeze(frame)
             elif self._source.finished:
                 return
+
+    def _look_for_a_freeze(self, frame: Frame) -> None:
+        sample = frame.pixels[::16, ::16]
+        black = int(sample.max()) < BLACK  # the same in every picture of a dark room
+        if black or self._sample is None or not np.array_equal(sample, self._sample):
+            self._sample, self._changed_at = sample.copy(), frame.captured_at
+        elif frame.captured_at - self._changed_at >= self._frozen_after_s:
+            self._sample = None
+            raise SourceError(f"{self.name}: the picture is frozen; if opening it again does not help, unplug the camera and plug it in again")
 
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
