@@ -112,6 +112,8 @@ def test_coco(tmp_path):
     (tmp_path / "annotations.json").write_text(json.dumps(coco))
     (sample,) = read_samples(tmp_path)
     assert (sample.file, sample.box) == (tmp_path / "images" / "a.jpg", BoundingBox(10, 20, 40, 60))
+    bare = read_samples(tmp_path, {"face": Label.WITHOUT_MASK})[1]
+    assert (bare.label, bare.box) == (Label.WITHOUT_MASK, BoundingBox(0, 0, 5, 5))
     (tmp_path / "annotations.json").write_text('{"images": 3}')
     with pytest.raises(DataError, match="not COCO annotations"):
         read_samples(tmp_path)

@@ -12,6 +12,7 @@ pytest.importorskip("tensorflow", reason="the training extra is not installed: t
 
 from edge.inference.masks import MaskClassifier
 from edge.pictures import read_picture, write_picture
+from training.train import build_parser, load_parts
 
 from .test_training_data import make_folder
 
@@ -70,6 +71,16 @@ def test_a_run_leaves_all_that_is_needed_to_judge_and_repeat_it(trained):
     assert config["unreadable"] == 1
     assert str(trained.parent) not in (trained / "config.json").read_text()
     assert len(json.loads((trained / "history.json").read_text())["val_loss"]) == 2
+
+
+def test_a_run_can_hold_out_the_groups_of_an_earlier_one(trained, data):
+    split = trained / "split.csv"
+    parser = build_parser()
+    first = parser.parse_args(["--data", str(data), "--out", "x", "--seed", "0"])
+    again = parser.parse_args(["--data", str(data), "--out", "x", "--seed", "5", "--split", str(split)])
+    assert load_parts(again).groups == load_parts(first).groups
+    other = parser.parse_args(["--data", str(data), "--out", "x", "--seed", "5"])
+    assert load_parts(other).groups != load_parts(first).groups
 
 
 def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):

@@ -55,9 +55,10 @@ class Sample:
         return pixels if self.box is None else crop(pixels, self.box)
 
 
-def read_samples(folder: Path | str) -> list[Sample]:
+def read_samples(folder: Path | str, categories: Mapping[str, Label] | None = None) -> list[Sample]:
     """All samples of a folder: by its `manifest.csv`, its COCO `annotations.json`, or sub-folders named after the labels.
 
+    categories: COCO category names that stand for a label, beside the labels' own names; boxes of any other category are left out.
     Raises DataError where the folder is missing, holds none of the three, or names an unknown label.
     """
     folder = Path(folder)
@@ -66,7 +67,7 @@ def read_samples(folder: Path | str) -> list[Sample]:
     if (folder / "manifest.csv").is_file():
         return _read_manifest(folder)
     if (folder / "annotations.json").is_file():
-        return _read_coco(folder)
+        return _read_coco(folder, dict(categories or {}))
     return _read_subfolders(folder)
 
 
@@ -102,24 +103,25 @@ def _read_manifest(folder: Path) -> list[Sample]:
     return samples
 
 
-def _read_coco(folder: Path) -> list[Sample]:
-    """Boxes whose category is one of our labels; those marked `ignore` or `iscrowd` are left out."""
+def _read_coco(folder: Path, names: Mapping[str, Label]) -> list[Sample]:
+    """Boxes whose category is, or stands for, one of our labels; those marked `ignore` or `iscrowd` are left out."""
     path = folder / "annotations.json"
     try:
         coco = json.loads(path.read_text(encoding="utf-8"))
-        categories = {category["id"]: category["name"] for category in coco["categories"]}
+        known = {str(label): label for label in LABELS} | names
+        categories = {category["id"]: known.get(category["name"]) for category in coco["categories"]}
         images = {image["id"]: image for image in coco["images"]}
         samples = []
         for note in coco["annotations"]:
-            name = categories[note["category_id"]]
-            if name not in LABELS or note.get("ignore") or note.get("iscrowd"):
+            label = categories[note["category_id"]]
+            if label is None or note.get("ignore") or note.get("iscrowd"):
                 continue
             image = images[note["image_id"]]
             x, y, width, height = note["bbox"]
             samples.append(
                 Sample(
                     folder / "images" / image["file_name"],
-                    Label(name),
+                    label,
                     image.get("source") or folder.name,
                     image.get("group") or f"{folder.name}:{image['file_name']}",
                     BoundingBox(x, y, x + width, y + height),

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from edge.errors import DataError, PictureError
 from edge.pictures import import_cv2, read_picture, write_picture
 from edge.preprocess import CROP_MARGIN, resize
-from edge.types import BoundingBox, Pixels
+from edge.types import BoundingBox, Label, Pixels
 from training.cli import run
-from training.data import BOX_COLUMNS, LANDMARK_COLUMNS, Sample, describe, read_samples
+from training.data import BOX_COLUMNS, LABELS, LANDMARK_COLUMNS, Sample, describe, read_samples
 
 CONTEXT = 0.45
 """Room kept around a face, as a part of its size: the crop margin and as much again for jitter."""
@@ -100,6 +100,13 @@ def prepare(samples: Sequence[Sample], out: Path, finder: LandmarkFinder | None,
     return list(unreadable.values())
 
 
+def _category(text: str) -> tuple[str, Label]:
+    name, _, label = text.partition("=")
+    if not name or label not in LABELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=LABEL, where LABEL is one of {', '.join(LABELS)}")
+    return name, Label(label)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__.split("\n\n")[0])
@@ -107,6 +114,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must not exist yet")
     parser.add_argument("--landmarks", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: also write eyes, nose and mouth")
     parser.add_argument("--exclude-source", nargs="*", default=[], metavar="NAME", help="leave these sources out")
+    parser.add_argument(
+        "--category",
+        nargs="+",
+        type=_category,
+        default=[],
+        metavar="NAME=LABEL",
+        help="COCO boxes of this category are of that label, such as face=without_mask",
+    )
     parser.add_argument("--min-face", type=float, default=16, metavar="PX", help="leave smaller faces out (default: %(default)s)")
     return parser
 
@@ -115,7 +130,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     if arguments.out.exists():
         raise DataError(f"{arguments.out}: exists already; remove it or choose another --out")
-    samples = [sample for folder in arguments.data for sample in read_samples(folder) if sample.source not in arguments.exclude_source]
+    categories = dict(arguments.category)
+    samples = [sample for folder in arguments.data for sample in read_samples(folder, categories) if sample.source not in arguments.exclude_source]
     finder = LandmarkFinder(arguments.landmarks) if arguments.landmarks else None
     arguments.out.mkdir(parents=True)
     unreadable = prepare(samples, arguments.out, finder, arguments.min_face)

@@ -12,6 +12,7 @@ import math
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from training.data import (
     present_labels,
     read_excluded,
     read_samples,
+    read_split,
     split_groups,
     write_split,
 )
@@ -66,7 +68,7 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
     labels = present_labels(samples)
-    groups = split_groups(samples, test=arguments.test_fraction, val=arguments.val_fraction, seed=arguments.seed, sources=arguments.holdout_source)
+    groups = _split(samples, arguments)
     part_of = np.array([groups[sample.group] for sample in samples])
     repeated = near_duplicates(hashes, hashes[part_of != "train"]) & (part_of == "train")
     parts = {
@@ -81,6 +83,13 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
         what = f"no {', '.join(sorted(missing))} left to train on" if missing else "no validation part"
         raise DataError(f"splitting by group gives {what}; add groups (people, places), or change --val-fraction, --test-fraction or --seed")
     return Parts(parts["train"], parts["val"], parts["test"], labels, groups, len(unreadable), int(repeated.sum()))
+
+
+def _split(samples: Sequence[Sample], arguments: argparse.Namespace) -> dict[str, str]:
+    if arguments.split:
+        held_out = read_split(arguments.split)
+        return {sample.group: held_out.get(sample.group, "train") for sample in samples}
+    return split_groups(samples, test=arguments.test_fraction, val=arguments.val_fraction, seed=arguments.seed, sources=arguments.holdout_source)
 
 
 def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
@@ -272,6 +281,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--val-fraction", type=_fraction, default=0.1, help="held out for early stopping, by group (default: %(default)s)")
     add("--test-fraction", type=_fraction, default=0.2, help="held out for the figures, by group (default: %(default)s)")
     add("--holdout-source", nargs="+", metavar="NAME", help="hold out from these sources alone (default: from all)")
+    add("--split", type=Path, metavar="FILE.csv", help="hold out the groups that an earlier run held out, instead of drawing them")
     add("--source-limit", nargs="+", type=_limit, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
     add(
         "--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report"
