@@ -117,7 +117,7 @@ def _camera(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.3:
         values = _blur(values, side * rng.uniform(0.008, 0.045), rng)
     if rng.random() < 0.35:
-        scale = float(np.exp(rng.uniform(np.log(14), np.log(80)))) / side
+        scale = float(np.exp(rng.uniform(np.log(24), np.log(80)))) / side
         if scale < 1:
             shape = (max(1, round(values.shape[1] * scale)), max(1, round(values.shape[0] * scale)))
             values = cv2.resize(values, shape, interpolation=cv2.INTER_AREA)
