@@ -14,6 +14,8 @@ readonly RULES="/etc/udev/rules.d/60-mask-edge-coral.rules"
 readonly PYTHON="/usr/bin/python3"
 readonly COMMAND="/usr/local/bin/mask-edge"
 readonly CONFIG="/etc/mask-edge/config.toml"
+# The example as it was last seen: only where it has changed since are there new settings. It stays and goes with the configuration.
+readonly EXAMPLE="/etc/mask-edge/config.example.toml"
 readonly STATE="/var/lib/mask-edge"
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly HERE
@@ -358,7 +360,7 @@ write_config() {
 
 ensure_config() {
     step="writing $CONFIG"
-    local known="$prefix/config.example.toml" example="$scratch/config.example.toml"
+    local example="$scratch/config.example.toml"
     if [ ! -f "$CONFIG" ] && $dry_run; then
         note would "$CONFIG, with the source $(camera_here)"
         return
@@ -369,12 +371,20 @@ ensure_config() {
     "$1/bin/mask-edge" config example >"$example"
     if [ ! -f "$CONFIG" ]; then
         change "$CONFIG, with the source $(camera_here)" write_config "$example" "$CONFIG"
-    elif cmp -s "$example" "$known"; then
+    elif cmp -s "$example" "$EXAMPLE"; then
         note ok "$CONFIG"
     else
         change "$CONFIG.new, there are new settings; $CONFIG stays as it is" write_config "$example" "$CONFIG.new"
     fi
-    $dry_run || install -m 644 "$example" "$known"
+    if $dry_run; then return; fi
+    install -m 644 "$example" "$EXAMPLE"
+    if ! runuser -u "$SERVICE" -- test -r "$CONFIG"; then change "$CONFIG may be read by $SERVICE" give_config; fi
+}
+
+# After an uninstallation it is root's alone; and so is one that an editor wrote anew.
+give_config() {
+    chgrp "$SERVICE" "$CONFIG"
+    chmod g+r "$CONFIG"
 }
 
 # --- the new version must work before anything is switched over
@@ -637,7 +647,7 @@ remove_versions() {
     for folder in "$prefix"/*/; do
         [ ! -f "$folder$MARK" ] || drop "${folder%/}"
     done
-    drop "$prefix"/{installed,running,config.example.toml,setup.sh}
+    drop "$prefix"/{installed,running,setup.sh}
     $dry_run || rmdir "$prefix" 2>/dev/null || say "$prefix is not empty and stays: $(ls -A "$prefix")"
 }
 
