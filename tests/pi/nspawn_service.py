@@ -256,6 +256,7 @@ class Life:
         self._expect("/srv/door/current/bin/mask-edge" in self._shell("cat /etc/systemd/system/mask-edge.service"), "the unit names another place")
         self._expect(self._shell("ls -A /etc/udev/rules.d") == "", "a udev rule in spite of --coral none")
         self._expect(settings == self._shell("sha256sum /etc/mask-edge/config.toml"), "the settings have changed")
+        self._expect(" new settings" not in text, text)
         self._shell("systemctl start mask-edge")
         self._wait_for_decisions()
         return lines_of(text, "skipped") + "\nstarted by hand, it decides"
