@@ -45,7 +45,7 @@ class FakeMachine:
     def setup(self, *words: str) -> subprocess.CompletedProcess:
         environment = os.environ | {"PATH": f"{self.bin}:{os.environ['PATH']}", "SETUP_SYSROOT": str(self.sysroot), "LC_ALL": "C.UTF-8"}
         command = ["bash", str(SETUP), "--prefix", "/opt/mask-edge-test", *words]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_the_version_follows_the_content_and_not_the_clock(machine, tmp_path):
     def version(checkout: Path) -> str:
         environment = os.environ | {"PATH": f"{machine.bin}:{os.environ['PATH']}", "SETUP_SYSROOT": str(machine.sysroot)}
         command = ["bash", str(checkout / "setup.sh"), "--dry-run"]
-        said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60).stderr
+        said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300).stderr
         return re.search(r"version (\S+)", said)[1]
 
     copy = tmp_path / "copy"
