@@ -197,6 +197,17 @@ def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, ca
     assert messages == ["gpio: no decision for 3 s: showing uncertain, relay open", "gpio: decisions come again"]
 
 
+def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
+    now = [0.0]
+    sink = make(replace(ALL, stale_after_s=3.0), clock=lambda: now[0])
+    for second in range(0, 20, 2):
+        now[0] = float(second)
+        sink.check()
+        sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [1]
+    assert not caplog.records
+
+
 def test_the_watch_runs_by_itself(make, factory):
     sink = make(replace(ALL, stale_after_s=0.5))
     sink.handle(make_result(State.PASS))
@@ -223,11 +234,10 @@ def test_an_output_that_fails_leaves_no_pin_open(factory, monkeypatch):
     def refuse(*args, **options):
         raise RuntimeError("'GPIO busy'")
 
-    monkeypatch.setattr(gpiozero, "Buzzer", refuse)
-    with pytest.raises(SinkError, match="another program has the pin: `sudo systemctl stop mask-edge`"):
-        GpioSink(ALL)
-    monkeypatch.undo()
-    GpioSink(replace(ALL, factory="mock")).close()
+    with monkeypatch.context() as context:
+        context.setattr(gpiozero, "Buzzer", refuse)
+        with pytest.raises(SinkError, match="another program has the pin: `sudo systemctl stop mask-edge`"):
+            GpioSink(ALL)
     device = gpiozero.LED(26, pin_factory=factory)  # would raise GPIOPinInUse
     device.close()
 

@@ -65,6 +65,12 @@ def test_it_comes_back_with_growing_waits(now, caplog):
         "flaky: not there; the rest goes on, flaky is tried again every now and then",
         "flaky: works again",
     ]
+    flaky.works = False
+    sink.handle(make_result())
+    before = len(tries)
+    now[0] += 1.0
+    sink.handle(make_result())
+    assert len(tries) == before + 1, "the wait begins anew"
     sink.close()
     sink.close()
     assert flaky.open == 0

@@ -2,10 +2,11 @@
 # An emulated Raspberry Pi 3 drives lamps, buzzer and relay: Debian's arm64 kernel and its pinctrl-bcm2835 driver, the real gpiozero and lgpio, and
 # mask-edge's own gpio sink. The levels are read from outside, in the registers of the emulated chip (GPFSEL and GPLEV0), through qemu's monitor.
 #
-#   sudo tests/pi/emulated_pi3.sh       # the first time it makes a Debian 12 arm64 root (about 1 GB, 10 to 20 minutes); then about 10 minutes
+#   sudo tests/pi/emulated_pi3.sh       # the first time it makes a Debian 12 arm64 root (0.8 GB, 10 to 20 minutes); then 10 to 20 minutes
 #
 # What is stood in for: Raspberry Pi OS by Debian 12 with its own kernel, and apt's python3-gpiozero and python3-lgpio, which only Raspberry Pi's archive has
-# in a fitting version, by gpiozero 2.0.1 and lgpio 0.2.2.0 from PyPI. Not seen here: pull resistors (the emulator has none), currents, timing, a Pi 4 or 5.
+# in a fitting version, by gpiozero 2.0.1 and lgpio 0.2.2.0 from PyPI. Not seen here: pull resistors (the emulator has none), currents, exact times, a Pi 4 or 5,
+# and a kernel that keeps outputs as they are when a program is killed: this one makes inputs of them, so that `gpio-test --off` has little to do.
 # Exit status 0: every check passed. Root and kernel stay in $MASKEDGE_TEST_CACHE, by default ~/.cache/mask-edge-tests.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=roots.sh
