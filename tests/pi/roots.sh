@@ -22,8 +22,14 @@ need() {
   ((EUID == 0)) || fail "needs root for chroot and mount: sudo $0"
 }
 
-# The first apt source of this machine; empty: mmdebstrap's own default.
-mirror() { awk '/^URIs:/{print $2; exit} /^deb /{for(i=2;i<=NF;i++) if($i ~ /^http/){print $i; exit}}' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true; }
+# The Debian mirror: $MIRROR, or the first apt source of this machine; empty: mmdebstrap's own default.
+mirror() {
+  if [[ -n ${MIRROR:-} ]]; then
+    echo "$MIRROR"
+    return
+  fi
+  awk '/^URIs:/{print $2; exit} /^deb /{for(i=2;i<=NF;i++) if($i ~ /^http/){print $i; exit}}' /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true
+}
 
 # make_root NAME SUITE ARCHITECTURE PACKAGE...: prints the folder of a root that holds these packages.
 make_root() {
