@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from edge.config import load_config
+from edge.doctor.probe import probe_coral
 from edge.inference.coral import sysfs
 from edge.inference.coral.trial import distance, measure, trial_picture
 from edge.inference.interpreter import TFLiteModel
@@ -389,3 +391,20 @@ def test_the_child_needs_nothing_of_the_working_directory(stick, models, library
     monkeypatch.chdir(tmp_path / "elsewhere")
     with make_accelerator(models, library, clock) as accelerator:
         assert accelerator.start()
+
+
+# --- the doctor
+
+
+@pytest.mark.parametrize(("word", "in_use", "words"), [("good", True, "Edge TPU in use"), ("crash", False, "crashed (load: SIGSEGV)")])
+def test_the_doctor_makes_the_same_trial(stick, tmp_path, library, word, in_use, words):
+    paths = tiny_models(tmp_path / "models")
+    stick.behave(word, "load")
+    tables = {
+        "classifier": {"model": str(paths[0])},
+        "detector": {"model": str(paths[1])},
+        "accelerator": {"library": str(library), "slow_at": 1e6},
+    }
+    answer = probe_coral(load_config(None, {}, tables))
+    assert answer["in_use"] is in_use
+    assert words in answer["text"]
