@@ -26,7 +26,7 @@ readonly SYSROOT="${SETUP_SYSROOT:-}"
 action="install" prefix="" coral="auto"
 dry_run=false purge=false assume_yes=false start=true
 step="reading the command line"
-scratch="" refreshed=false
+scratch="" refreshed=false untouched=true
 
 usage() {
     cat <<'TEXT'
@@ -91,12 +91,12 @@ drop() {
     done
 }
 
-# Whatever ends the script halfway is named; what is installed is untouched until `activate`.
+# Whatever ends the script halfway is named. What is installed is untouched until `activate`, or an uninstallation.
 on_exit() {
     local code=$?
     rm -rf "$scratch"
     if [ "$code" != 0 ] && [ -n "$step" ]; then
-        say "failed while $step (exit code $code); what was installed before is unchanged. Mend the cause named above and run setup.sh again"
+        say "failed while $step (exit code $code)${untouched:+; what was installed before is unchanged}. Mend the cause named above and run setup.sh again"
     fi
 }
 
@@ -506,7 +506,7 @@ install_unit() {
 }
 
 activate() {
-    step="switching over to ${1##*/}"
+    step="switching over to ${1##*/}" untouched=""
     local old_version old_unit="$scratch/old-unit"
     old_version="$(readlink "$prefix/current" 2>/dev/null || true)"
     cp "$UNIT" "$old_unit" 2>/dev/null || true
@@ -655,7 +655,7 @@ uninstall() {
     check_prefix
     $dry_run || [ "$(id -u)" = 0 ] || fail "root is needed: sudo $0 --uninstall"
     confirm_purge
-    step="uninstalling"
+    step="uninstalling" untouched=""
     local folder packages
     packages="$(remembered package)"
     [ ! -f "$UNIT" ] || change "service: off, now and at boot" stop_service
