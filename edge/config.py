@@ -24,10 +24,10 @@ ENVIRONMENT_PREFIX = "MASK_EDGE_"
 class SourceConfig:
     """Where frames come from."""
 
-    uri: str = _option("usb:0", "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures")
-    width: int = _option(640, "px, asked of a camera", 64)
+    uri: str = _option("usb:0", "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, or a folder of pictures")
+    width: int = _option(640, "px, asked of a camera, as it is after its rotation", 64)
     height: int = _option(480, "px, asked of a camera", 48)
-    fps: int = _option(15, "frames a second, asked of a camera", 1)
+    fps: int = _option(15, "frames a second of a camera, at most", 1)
     wait: bool = _option(False, "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error")
     stale_after_s: float = _option(2.0, "without a frame for so long, the decision is uncertain", 0.1)
 
