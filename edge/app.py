@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.boardwatch import BoardWatch
 from edge.config import Config
 from edge.decision import Policy, PolicySettings
-from edge.errors import ConfigError, MaskEdgeError, ModelError
+from edge.errors import ConfigError, MaskEdgeError, ModelError, one_line
 from edge.health import STREAM_STILL_S, PictureHealth
 from edge.indicators import DEFAULT_WIRING
 from edge.inference.card import load_card
@@ -139,11 +139,13 @@ def build_indicators(config: Config, stop: Callable[[], None]) -> list[Sink]:
     if config.window.show:  # no thread of its own: OpenCV's windows belong to the one that runs the loop, which a second try would hold up
         makers["window"] = lambda: WindowSink(config.window, stop)
     sinks = []
-    for make in makers.values():
+    for name, make in makers.items():
         try:
             sinks.append(make())
         except MaskEdgeError as error:
             log.error("%s; the rest goes on without it", error)
+        except Exception as error:
+            log.error("%s: %s; the rest goes on without it", name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
     return sinks
 
 

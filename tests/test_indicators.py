@@ -39,6 +39,15 @@ def test_one_that_cannot_be_had_is_told_and_the_others_go_on(headless, caplog):
     assert caplog.records[0].getMessage().endswith("; the rest goes on without it")
 
 
+def test_even_an_unforeseen_error_leaves_the_others(monkeypatch, caplog):
+    def fail(config, stop):
+        raise RuntimeError("what nobody thought of")
+
+    monkeypatch.setattr("edge.app.WindowSink", fail)
+    assert build(MOCKED) == ["gpio", "screen"]
+    assert "what nobody thought of; the rest goes on without it" in caplog.text
+
+
 def test_one_that_may_come_later_is_kept(monkeypatch, tmp_path, caplog):
     monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
     monkeypatch.setattr("edge.sinks.pins.DEVICES", tmp_path)

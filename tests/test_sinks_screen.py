@@ -381,6 +381,30 @@ def test_a_bus_that_is_missing_or_closed_names_the_cure(monkeypatch, tmp_path, c
     assert str(caught.value).startswith("screen: no permission for" if files else "screen: no ")
 
 
+def test_no_spidev_is_a_missing_library_not_a_missing_pin(monkeypatch, tmp_path):
+    mock = pytest.importorskip("gpiozero.pins.mock").MockFactory()
+    monkeypatch.setattr(displays, "DEVICES", tmp_path)
+    (tmp_path / "spidev0.0").write_text("")
+    monkeypatch.setattr(displays, "open_factory", lambda kind: mock)
+    monkeypatch.setitem(sys.modules, "spidev", None)
+    with pytest.raises(MissingLibraryError, match="screen: spidev is not installed"):
+        ScreenSink(ScreenConfig(device="st7789"))
+
+
+@pytest.mark.parametrize("device", ["ssd1306", "st7789"])
+def test_a_bus_that_cannot_be_opened_is_named(monkeypatch, tmp_path, device):
+    """Files that are no buses stand where the buses would be."""
+    mock = pytest.importorskip("gpiozero.pins.mock").MockFactory()
+    monkeypatch.setattr(displays, "DEVICES", tmp_path)
+    for name in ("i2c-91", "spidev91.0"):
+        (tmp_path / name).write_text("")
+    monkeypatch.setattr(displays, "open_factory", lambda kind: mock)
+    spidev = types.SimpleNamespace(open=lambda port, chip: (_ for _ in ()).throw(FileNotFoundError(2, "No such file or directory")))
+    monkeypatch.setitem(sys.modules, "spidev", types.SimpleNamespace(SpiDev=lambda: spidev))
+    with pytest.raises(SinkError, match=r"screen: .*(i2c-91|spidev91.0) cannot be opened \((I2C|SPI) device not found"):
+        ScreenSink(ScreenConfig(device=device, i2c_port=91, spi_port=91))
+
+
 @pytest.mark.parametrize("library", ["luma.core", "luma.oled", "smbus2"])
 def test_a_missing_library_names_its_package(monkeypatch, bus, library):
     for name in [name for name in sys.modules if name == library or name.startswith(library + ".")]:

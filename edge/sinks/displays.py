@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,8 @@ def _open_i2c(config: ScreenConfig) -> Any:
 
     path = DEVICES / f"i2c-{config.i2c_port}"
     _check(path, "i2c")
-    serial = i2c(port=config.i2c_port, address=config.i2c_address)
+    with _bus_explained(path):
+        serial = i2c(port=config.i2c_port, address=config.i2c_address)
     try:
         serial.command(DISPLAY_OFF)
     except (Error, OSError) as error:
@@ -133,8 +134,20 @@ def _open_spi(config: ScreenConfig, pins: HeaderPins) -> Any:
 
     path = DEVICES / f"spidev{config.spi_port}.{config.spi_device}"
     _check(path, "spi")
-    with explained():
+    with _bus_explained(path):
         return spi(gpio=pins, port=config.spi_port, device=config.spi_device, gpio_DC=config.dc, gpio_RST=config.reset)
+
+
+@contextmanager
+def _bus_explained(path: Path) -> Iterator[None]:
+    from luma.core.error import Error
+
+    try:
+        yield
+    except SinkError:
+        raise
+    except (Error, OSError) as error:
+        raise SinkError(f"screen: {path} cannot be opened ({error})") from error
 
 
 def _check(path: Path, bus: str) -> None:
@@ -157,7 +170,8 @@ class HeaderPins:
             factory = open_factory("auto")
             from gpiozero import OutputDevice
 
-            self._devices[pin] = OutputDevice(pin, initial_value=bool(initial), pin_factory=factory)
+            with explained():
+                self._devices[pin] = OutputDevice(pin, initial_value=bool(initial), pin_factory=factory)
 
     def output(self, pin: int, level: int) -> None:
         if pin in self._devices:
