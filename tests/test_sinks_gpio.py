@@ -198,6 +198,7 @@ def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, ca
 
 
 def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
+    caplog.set_level(logging.WARNING)
     now = [0.0]
     sink = make(replace(ALL, stale_after_s=3.0), clock=lambda: now[0])
     for second in range(0, 20, 2):
