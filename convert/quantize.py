@@ -24,7 +24,7 @@ from convert.tflite import Floats, quantise_model
 from edge.errors import DataError, ModelError, PictureError
 from edge.pictures import read_picture
 from edge.preprocess import normalise, resize
-from training.cli import run
+from training.cli import input_size, run
 from training.data import Sample, read_samples, read_split
 from training.evaluate import TFLiteScorer, evaluate
 from training.evaluate_detector import detection_text
@@ -118,13 +118,6 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()) or int(width) % 32 or int(height) % 32 or not int(width) * int(height):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 320x256")
-    return int(width), int(height)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.quantize", description=__doc__.split("\n\n")[0])
@@ -133,7 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", nargs="+", type=Path, required=True, help="the folders that it was trained on, for calibration and for the card's figures")
     add("--test-data", nargs="+", type=Path, help="folders that the card's figures are measured on, their test part by group (default: --data)")
     add("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write; its card goes beside it")
-    add("--input", type=_size, metavar="WxH", help="of a detector: another input size than it was trained at, multiples of 32 px")
+    add("--input", type=input_size, metavar="WxH", help="of a detector: another input size than it was trained at, multiples of 32 px")
     add("--calibration", type=int, default=300, metavar="N", help="pictures to calibrate with (default: %(default)s)")
     add("--notes", type=Path, metavar="FILE.json", help="more entries for the card: training_data, licence, ...")
     add("--seed", type=int, default=0, help="of the calibration draw (default: %(default)s)")

@@ -52,3 +52,21 @@ def test_the_classifier_does_as_well_as_its_card_says(shared: Path):
     # Other processors round a few scores differently.
     assert figures["macro_f1"] == pytest.approx(said["macro_f1"], abs=0.01)
     assert figures["with_without"]["balanced_accuracy"] == pytest.approx(said["with_without"]["balanced_accuracy"], abs=0.01)
+
+
+@pytest.mark.shared
+def test_the_detector_does_as_well_as_its_card_says(shared: Path):
+    for library in ("keras", "pycocotools"):
+        pytest.importorskip(library, reason="the training extra is not installed: this test was NOT run")
+    from training.evaluate_detector import evaluate_detector
+
+    path = MODELS / "face_detector.tflite"
+    folders = [shared / "data" / "boxes", shared / "data" / "background"]
+    figures = evaluate_detector(path, folders, path.with_suffix(".split.csv"), "test")
+    said = json.loads(path.with_suffix(".json").read_text())["metrics"]
+    assert (figures["all"]["pictures"], figures["backgrounds"]) == (said["all"]["pictures"], said["backgrounds"])
+    # Other processors round a few scores differently.
+    for source, row in said["per_source"].items():
+        assert figures["per_source"][source]["ap35"] == pytest.approx(row["ap35"], abs=0.02), source
+    assert figures["all"]["recall"] == pytest.approx(said["all"]["recall"], abs=0.01)
+    assert figures["false_alarms_per_100_backgrounds"] == pytest.approx(said["false_alarms_per_100_backgrounds"], abs=1.1)

@@ -10,19 +10,11 @@ import pytest
 pytest.importorskip("cv2")
 pytest.importorskip("keras")
 
-from training.detection_augment import (
-    LATE,
-    Composer,
-    Example,
-    cut_window,
-    flipped,
-    join_tiles,
-    occlude,
-    paste_face,
-    with_drawn_masks,
-)
+from training.detection_augment import BARE_SHARE, LATE, Composer
 from training.detection_camera import camera
 from training.detection_data import Scene, make_scene
+from training.detection_example import Example, cut_window, flipped, join_tiles
+from training.detection_paste import occlude, paste_face, with_drawn_masks
 
 FACE = (40, 30, 80, 80)
 
@@ -144,3 +136,19 @@ def test_the_end_of_a_training_sees_mostly_single_pictures() -> None:
     early = sum(len(composer(0, rng(seed)).boxes) > 1 for seed in range(100))
     composer.progress = LATE
     assert sum(len(composer(0, rng(seed)).boxes) > 1 for seed in range(100)) < early / 2
+
+
+def test_bare_cut_outs_are_pasted_as_often_as_said_however_few_there_are() -> None:
+    masked, bare = white_face((5, 5, 25, 35), "with_mask", 40, 40), white_face((5, 5, 25, 35), "without_mask", 40, 40)
+    composer = Composer([masked], [masked] * 50 + [bare], [], 160, 128)
+    drawn = [composer._cut_out(rng(seed))[0].labels[0] for seed in range(400)]
+    assert drawn.count("without_mask") / 400 == pytest.approx(BARE_SHARE, abs=0.08)
+    assert Composer([masked], [masked], [], 160, 128)._cut_out(rng())[0] is masked[0]
+
+
+def test_difficult_backgrounds_are_taken_more_often() -> None:
+    none = make_scene(Path("b.png"), "background", "b", np.empty((0, 4), np.float32), [], np.empty(0, bool))
+    backgrounds = [(none, np.full((90, 90, 3), level, np.uint8)) for level in (0, 255)]
+    composer = Composer([white_face()], [], backgrounds, 160, 128)
+    composer.difficulty = np.array([0.1, 0.9])
+    assert sum(composer._background(rng(seed))[1][0, 0, 0] == 255 for seed in range(300)) / 300 == pytest.approx(0.9, abs=0.06)

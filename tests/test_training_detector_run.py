@@ -16,11 +16,13 @@ keras = pytest.importorskip("keras")
 from edge.errors import DataError  # noqa: E402
 from edge.pictures import read_picture, write_picture  # noqa: E402
 from training import train_detector  # noqa: E402
+from training.detection_fit import Mining, Schedule, append_history  # noqa: E402
 from training.detection_metrics import Judged  # noqa: E402
 from training.detection_report import TILE, contact_sheet, keras_finder, mistakes  # noqa: E402
 from training.detector import DetectorShape  # noqa: E402
 from training.evaluate_detector import detection_text, evaluate_detector  # noqa: E402
-from training.train_detector import Schedule, append_history, build_parser, prepare_folder, read_history  # noqa: E402
+from training.runs import prepare_folder, read_history  # noqa: E402
+from training.train_detector import build_parser  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -60,10 +62,26 @@ def test_history_survives_a_resumed_run_and_earlier_runs_are_not_overwritten(tmp
     assert read_history(path) == {"epoch": [0, 1], "loss": [2, 1], "seconds": [3, 3]}
     with pytest.raises(DataError, match="--resume"):
         prepare_folder(tmp_path, resume=False)
-    with pytest.raises(DataError, match="without --resume"):
+    with pytest.raises(DataError, match="leave --resume out"):
         prepare_folder(tmp_path, resume=True)
     (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "training_metadata.json").write_text('{"epoch": 2}')
     assert prepare_folder(tmp_path, resume=True) == 2
+    (tmp_path / "model.keras").touch()
+    with pytest.raises(DataError, match="finished; go on from it with --start-from"):
+        prepare_folder(tmp_path, resume=True)
+
+
+def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
+    pixels = keras.Input((8, 8, 3), dtype="uint8")
+    brightness = keras.layers.Lambda(lambda x: keras.ops.stack([keras.ops.mean(x, axis=(1, 2, 3))[:, None] * 10 - 5] * 5, axis=-1))
+    whole = keras.Model(pixels, brightness(keras.layers.Rescaling(1 / 255)(pixels)))
+    composer = SimpleNamespace(backgrounds=[(None, np.full((12, 16, 3), level, np.uint8)) for level in (0, 255)], difficulty=None)
+    mining = Mining(composer, whole)
+    mining.on_epoch_begin(1)
+    assert composer.difficulty is None
+    mining.on_epoch_begin(mining.EVERY)
+    np.testing.assert_allclose(composer.difficulty, mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])), rtol=1e-4)
 
 
 def test_finder_scales_boxes_to_the_picture_and_clips_them() -> None:
@@ -111,16 +129,46 @@ def pictures(folder: Path) -> Path:
 
 
 def test_from_pictures_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_detector, "DetectorShape", lambda: DetectorShape(64, 64))
     monkeypatch.setattr(train_detector, "difference_hash", lambda pixels: hash(pixels.tobytes()) % 2**63)
     out, data = tmp_path / "run", pictures(tmp_path / "data")
-    words = ["--data", str(data), "--out", str(out), "--epochs", "1", "--batch", "2", "--width", "0.25", "--test-fraction", "0.25"]
+    words = [
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--epochs",
+        "1",
+        "--batch",
+        "2",
+        "--input",
+        "64x64",
+        "--width",
+        "0.25",
+        "--test-fraction",
+        "0.25",
+    ]
     assert train_detector.main(build_parser().parse_args(words)) == 0
     config = json.loads((out / "config.json").read_text())
     assert config["task"] == "detection" and config["pictures"] == {"scenes": 8, "faces": 0, "backgrounds": 0, "val": 1, "test": 3}
     assert str(tmp_path) not in (out / "config.json").read_text()
     assert len(read_history(out / "history.csv")["loss"]) == 1 and not (out / "backup").exists()
     assert read_picture(out / "test" / "misses.png").shape[1] % TILE == 0
+    again = tmp_path / "again"
+    (tmp_path / "excluded.csv").write_text("file\nimages/0.png\nimages/1.png\n")
+    more = [
+        "--start-from",
+        str(out / "model.keras"),
+        "--exclude",
+        str(tmp_path / "excluded.csv"),
+        "--repeat",
+        "data=3",
+        "--split",
+        str(out / "split.csv"),
+    ]
+    words = [str(again) if word == str(out) else "96x64" if word == "64x64" else word for word in words]
+    assert train_detector.main(build_parser().parse_args([*words, *more])) == 0
+    second = json.loads((again / "config.json").read_text())
+    assert second["shape"]["width"] == 96 and second["pictures"]["scenes"] in (18, 21, 24) and second["arguments"]["start_from"] == "model.keras"
     figures = evaluate_detector(out / "model.keras", [data], out / "split.csv", "test")
     assert figures["all"]["pictures"] == 3 and "with_mask" in detection_text(figures)
     assert figures == json.loads((out / "metrics.json").read_text())["test"] | {"unreadable": 0}

@@ -23,3 +23,19 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def input_size(text: str) -> tuple[int, int]:
+    """`WIDTHxHEIGHT` of a detector's input as (width, height) px: multiples of 32, its coarsest stride."""
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit()) or int(width) % 32 or int(height) % 32 or not int(width) * int(height):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 320x256")
+    return int(width), int(height)
+
+
+def named_number(text: str) -> tuple[str, int]:
+    """`NAME=NUMBER` as (name, number)."""
+    name, _, number = text.partition("=")
+    if not name or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
+    return name, int(number)

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -222,6 +223,28 @@ def read_split(path: Path) -> dict[str, str]:
             return {row["group"]: row["part"] for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
         raise DataError(f"{path}: not a split file ({error!r}); it needs the columns group and part, as training.train writes them") from error
+
+
+class Grouped(Protocol):
+    """A picture of a known origin."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Grouped)
+
+
+def select(items: Sequence[Item], folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None) -> list[Item]:
+    """The items of one part of a split and of some sources. folders: where they come from, for the DataError that is raised when none is left."""
+    groups = read_split(split) if split else None
+    chosen = [item for item in items if (groups is None or groups.get(item.group, "train") == part) and (not sources or item.source in sources)]
+    if not chosen:
+        raise DataError(f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source")
+    return chosen
 
 
 def read_excluded(path: Path) -> set[str]:

@@ -24,7 +24,7 @@ from edge.pictures import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label, Pixels
 from training.cli import run
-from training.data import Sample, read_samples, read_split
+from training.data import Sample, read_samples, select
 from training.metrics import classification_metrics, text_report
 
 Floats = npt.NDArray[np.float64]
@@ -78,14 +78,7 @@ def load_scorer(path: Path, threads: int = 0) -> Scorer:
 def select_samples(folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None) -> list[Sample]:
     """The samples of some folders, of one part of a split, of some sources. Raises DataError where nothing is left."""
     samples = [sample for folder in folders for sample in read_samples(folder)]
-    if split:
-        groups = read_split(split)
-        samples = [sample for sample in samples if groups.get(sample.group, "train") == part]
-    if sources:
-        samples = [sample for sample in samples if sample.source in sources]
-    if not samples:
-        raise DataError(f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source")
-    return samples
+    return select(samples, folders, split, part, sources)
 
 
 def score_samples(scorer: Scorer, samples: Sequence[Sample], batch: int = 64) -> tuple[list[Sample], Floats, list[str]]:

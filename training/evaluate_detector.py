@@ -20,7 +20,7 @@ from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import TFLiteModel
 from edge.pictures import read_picture
 from edge.types import Frame, Pixels
-from training.data import read_split
+from training.data import select
 from training.detection_data import Scene, read_backgrounds, read_scenes
 from training.detection_metrics import Judged, detection_metrics
 from training.detection_report import LOWEST_SCORE, Find, draw_report, judge, keras_finder
@@ -78,17 +78,10 @@ def shape_entry(shape: DetectorShape) -> dict[str, Any]:
 
 def select_scenes(folders: Sequence[Path], split: Path | None, part: str, sources: Sequence[str] | None) -> list[Scene]:
     """Pictures of folders with annotations.json, and of others as backgrounds; of one part of a split, of some sources. Raises DataError."""
-    scenes = []
+    scenes: list[Scene] = []
     for folder in folders:
         scenes += read_scenes(folder) if (folder / "annotations.json").is_file() else read_backgrounds(folder)
-    if split:
-        groups = read_split(split)
-        scenes = [scene for scene in scenes if groups.get(scene.group, "train") == part]
-    if sources:
-        scenes = [scene for scene in scenes if scene.source in sources]
-    if not scenes:
-        raise DataError(f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source")
-    return scenes
+    return select(scenes, folders, split, part, sources)
 
 
 def judge_scenes(find: Find, scenes: Sequence[Scene]) -> tuple[list[Judged], list[Scene], int]:

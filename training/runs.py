@@ -4,9 +4,32 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
+
+import keras
+
+from edge.errors import DataError
+
+BACKUP, HISTORY = "backup", "history.csv"
+"""In a run's folder: what an interrupted training goes on from, and the epoch log."""
+
+
+def prepare_folder(out: Path, resume: bool) -> int:
+    """Make `--out` ready and return the epoch to start with. Raises DataError rather than overwrite an earlier run."""
+    backup, finished = out / BACKUP / "training_metadata.json", (out / "model.keras").is_file()
+    if resume and finished:
+        raise DataError(f"{out}: this training is finished; go on from it with --start-from {out / 'model.keras'} and another --out")
+    if resume and not backup.is_file():
+        raise DataError(f"{out}: nothing to resume there; leave --resume out to start anew")
+    if resume:
+        return int(json.loads(backup.read_text(encoding="utf-8"))["epoch"])
+    if finished or read_history(out / HISTORY):
+        raise DataError(f"{out}: holds an earlier run; add --resume to go on with it, or choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    return 0
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
@@ -16,6 +39,14 @@ def read_history(path: Path) -> dict[str, list[float]]:
     with path.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     return {key: [float(row[key]) for row in rows] for key in (rows[0] if rows else {})}
+
+
+def start_from(model: keras.Model, path: Path, kind: str) -> None:
+    """Take all weights of an earlier run, of any input size. kind: for the DataError where they do not fit, which model would."""
+    try:
+        model.set_weights(keras.models.load_model(path, compile=False).get_weights())
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: cannot start from it ({str(error).splitlines()[0]}); it needs a model.keras {kind}") from error
 
 
 def recorded_arguments(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from edge.preprocess import CROP_MARGIN
 from edge.types import Label
 from training.batches import EvaluationBatches, TrainingBatches
 from training.classifier import base_of, build_classifier, freeze_early_blocks
-from training.cli import run
+from training.cli import named_number, run
 from training.data import (
     Sample,
     check_pictures,
@@ -41,9 +41,7 @@ from training.data import (
 )
 from training.metrics import classification_metrics, text_report
 from training.plots import plot_evaluation, plot_learning_curves
-from training.runs import read_history, recorded_arguments
-
-BACKUP = "backup"
+from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
         keras.losses.CategoricalCrossentropy(label_smoothing=arguments.label_smoothing),
         metrics=["accuracy", keras.metrics.F1Score(average="macro", name="macro_f1")],
     )
-    history_path = out / "history.csv"
+    history_path = out / HISTORY
     best = min(read_history(history_path).get("val_loss", [math.inf])) if (out / "best.weights.h5").is_file() else math.inf
     model.fit(
         batches,
@@ -192,19 +190,6 @@ def write_config(parts: Parts, arguments: argparse.Namespace) -> None:
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def prepare_folder(out: Path, resume: bool) -> int:
-    """Make or check `--out`; returns the epoch to start with."""
-    metadata = out / BACKUP / "training_metadata.json"
-    if resume:
-        if not metadata.is_file():
-            raise DataError(f"{out}: nothing to resume there; leave --resume out to start anew")
-        return int(json.loads(metadata.read_text())["epoch"])
-    if out.exists() and any(out.iterdir()):
-        raise DataError(f"{out}: not empty; choose another --out, or --resume to go on with an interrupted training")
-    out.mkdir(parents=True, exist_ok=True)
-    return 0
-
-
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     epoch = prepare_folder(arguments.out, arguments.resume)
@@ -221,7 +206,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise DataError(f"{len(parts.train)} training pictures do not fill one batch of {arguments.batch}; add pictures or lower --batch")
     model = build_classifier(arguments.size, arguments.alpha, len(parts.labels), arguments.weights)
     if arguments.start_from:
-        start_from(model, arguments.start_from)
+        start_from(model, arguments.start_from, "of the same --alpha and classes")
     elif not arguments.resume:
         fit_head(model, batches, arguments.head_epochs)
     history = fine_tune(model, parts, arguments, batches)
@@ -230,21 +215,6 @@ def main(arguments: argparse.Namespace) -> int:
     part = "test" if "test" in figures else "val"
     print(f"{part} part:\n{text_report(figures[part])}\n\n{arguments.out / 'model.keras'}")
     return 0
-
-
-def start_from(model: keras.Model, path: Path) -> None:
-    """Take all weights of an earlier run, of any input size. Raises DataError."""
-    try:
-        model.set_weights(keras.models.load_model(path, compile=False).get_weights())
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot start from it ({str(error).splitlines()[0]}); it needs the same --alpha and classes") from error
-
-
-def _limit(text: str) -> tuple[str, int]:
-    name, _, number = text.partition("=")
-    if not name or not number.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
-    return name, int(number)
 
 
 def _fraction(text: str) -> float:
@@ -282,7 +252,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--test-fraction", type=_fraction, default=0.2, help="held out for the figures, by group (default: %(default)s)")
     add("--holdout-source", nargs="+", metavar="NAME", help="hold out from these sources alone (default: from all)")
     add("--split", type=Path, metavar="FILE.csv", help="hold out the groups that an earlier run held out, instead of drawing them")
-    add("--source-limit", nargs="+", type=_limit, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
+    add("--source-limit", nargs="+", type=named_number, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
     add(
         "--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report"
     )

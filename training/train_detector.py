@@ -10,7 +10,6 @@ import json
 import math
 import shutil
 import sys
-import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +21,8 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.errors import DataError
-from training.cli import run
-from training.data import Sample, difference_hash, near_duplicates, read_samples, write_split
+from training.cli import input_size, named_number, run
+from training.data import Sample, difference_hash, near_duplicates, read_excluded, read_samples, write_split
 from training.detection_augment import Composer, Loaded
 from training.detection_batches import DetectionBatches
 from training.detection_data import (
@@ -38,13 +37,13 @@ from training.detection_data import (
     scene_of_face,
     taught,
 )
-from training.detection_losses import DetectionLoss, Matcher, flatten_outputs
+from training.detection_fit import fit
+from training.detection_losses import Matcher
 from training.detection_metrics import best_threshold, detection_metrics
 from training.detection_report import draw_report, judge_pictures
 from training.detector import DetectorShape, build_detector
-from training.runs import read_history, recorded_arguments
+from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 
-BACKUP, HISTORY = "backup", "history.csv"
 IOU_THRESHOLD = 0.4
 """Of non-maximum suppression."""
 
@@ -65,6 +64,7 @@ class Parts:
 def load_parts(arguments: argparse.Namespace) -> Parts:
     """Read, split and decode everything. Training pictures that repeat a held-out one are dropped, whatever their group says."""
     listed = [scene for folder in arguments.data for scene in read_scenes(folder)]
+    excluded = read_excluded(arguments.exclude) if arguments.exclude else set()
     empty = [scene for folder in arguments.background for scene in read_backgrounds(folder)]
     groups = hold_out([*listed, *empty], arguments.split, arguments.test_fraction, arguments.seed)
     loaded, unreadable = load_pictures([*listed, *empty])
@@ -73,12 +73,12 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     for line in unreadable + more:
         print(f"skipped: {line}", file=sys.stderr)
     held_out = {part: [item for item in loaded if groups[item[0].group] == part] for part in ("val", "test")}
-    train = [item for item in loaded if groups[item[0].group] == "train"]
+    train = [item for item in loaded if groups[item[0].group] == "train" and "/".join(item[0].file.parts[-2:]) not in excluded]
     train, repeated = _drop_repeated(train, [item for items in held_out.values() for item in items])
     teacher = Teacher(arguments.teacher) if arguments.teacher else None
     by_file = {sample.file: sample for sample in samples}
     return Parts(
-        scenes=_teach([item for item in train if item[0].source != "background"], teacher, True),
+        scenes=_repeat(_teach([item for item in train if item[0].source != "background"], teacher, True), dict(arguments.repeat)),
         faces=_teach([(scene_of_face(by_file[scene.file], pixels), pixels) for scene, pixels in cut_outs], teacher, False),
         backgrounds=[item for item in train if item[0].source == "background"],
         held_out=held_out,
@@ -108,64 +108,8 @@ def _teach(items: list[Loaded], teacher: Teacher | None, whole: bool) -> list[Lo
     return [(taught(scene, teacher(pixels), whole), pixels) for scene, pixels in progress]
 
 
-class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
-    """Warm-up and cosine decay (Loshchilov and Hutter 2017) over a number of epochs, or over so many minutes where they end first.
-
-    composer: is told the progress. spent: seconds that earlier parts of a resumed training took.
-    """
-
-    def __init__(self, composer: Composer, peak: float, epochs: int, steps: int, first: int, minutes: float, spent: float) -> None:
-        super().__init__()
-        self._composer = composer
-        self._peak, self._total, self._step, self._steps = peak, epochs * steps, first * steps, steps
-        self._limit, self._spent, self._start = minutes * 60, spent, time.monotonic()
-        self._epoch_start = self._start
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._epoch_start = time.monotonic()
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        elapsed = self._spent + time.monotonic() - self._start
-        progress = max(self._step / self._total, elapsed / self._limit)
-        warm = min(1.0, (self._step + 1) / 300)
-        self.model.optimizer.learning_rate = self._peak * warm * (0.005 + 0.995 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
-        self.model.stop_training = self.model.stop_training or progress >= 1
-        self._composer.progress = progress
-        self._step += 1
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if logs is not None:
-            logs["seconds"] = time.monotonic() - self._epoch_start
-
-
-def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arguments: argparse.Namespace, first: int) -> None:
-    """Train in place, with a backup each epoch; the weights that remain are the exponential moving average of the last thousand steps."""
-    pixels = keras.Input((shape.height, shape.width, 3), dtype="uint8", name="pixels")
-    values = keras.layers.Rescaling(1 / 128, -1.0)(pixels)  # edge.preprocess.normalise
-    whole = keras.Model(pixels, flatten_outputs(model(values)))
-    optimizer = keras.optimizers.AdamW(arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    whole.compile(optimizer, DetectionLoss(shape), jit_compile=False)
-    spent = sum(read_history(arguments.out / HISTORY).get("seconds", []))
-    whole.fit(
-        batches,
-        epochs=arguments.epochs,
-        callbacks=[
-            Schedule(batches.composer, arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
-            keras.callbacks.BackupAndRestore(str(arguments.out / BACKUP), delete_checkpoint=False),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)),
-            keras.callbacks.TerminateOnNaN(),
-        ],
-        verbose=1 if sys.stderr.isatty() else 2,
-    )
-
-
-def append_history(path: Path, epoch: int, logs: dict[str, float]) -> None:
-    """One line: epoch (from 0), loss, and the seconds it took."""
-    if not path.exists():
-        path.write_text("epoch,loss,seconds\n", encoding="utf-8")
-    with path.open("a", encoding="utf-8") as lines:
-        lines.write(f"{epoch},{logs['loss']:.6f},{logs['seconds']:.2f}\n")
+def _repeat(items: list[Loaded], times: dict[str, int]) -> list[Loaded]:
+    return [item for item in items for _ in range(times.get(item[0].source, 1))]
 
 
 def write_results(model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -205,24 +149,12 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
     (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
-def prepare_folder(out: Path, resume: bool) -> int:
-    """Make `--out` ready and return the epoch to start with. Raises DataError rather than overwrite an earlier run."""
-    if resume:
-        if not (out / BACKUP).is_dir():
-            raise DataError(f"{out}: no {BACKUP} in it to resume from; start without --resume")
-        return len(read_history(out / HISTORY).get("loss", []))
-    if (out / HISTORY).exists():
-        raise DataError(f"{out}: holds an earlier run; add --resume, or choose another --out")
-    out.mkdir(parents=True, exist_ok=True)
-    return 0
-
-
 def main(arguments: argparse.Namespace) -> int:
     """Train; print the figures of the part that no choice was made on."""
     first = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
-    shape = DetectorShape()
+    shape = DetectorShape(*arguments.input)
     parts = load_parts(arguments)
     write_split(arguments.out / "split.csv", parts.groups)
     print(f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, {len(parts.backgrounds)} backgrounds", file=sys.stderr)
@@ -232,6 +164,8 @@ def main(arguments: argparse.Namespace) -> int:
     if len(batches) == 0:
         raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
     model = build_detector(shape, arguments.width, fused=True)
+    if arguments.start_from:
+        start_from(model, arguments.start_from, "of the same --width")
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
     shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)
@@ -250,6 +184,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--background", nargs="+", type=Path, default=[], help="folders of pictures without people")
     add("--teacher", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: finds the faces that nobody labelled")
     add("--split", type=Path, help="split.csv of another run, whose held-out groups stay held out")
+    add("--input", type=input_size, default=(384, 288), metavar="WxH", help="of the network, multiples of 32 px (default: 384x288)")
+    add("--start-from", type=Path, metavar="MODEL.keras", help="go on from an earlier detector's weights, of any --input")
+    add(
+        "--exclude",
+        type=Path,
+        metavar="FILE",
+        help="CSV with a column `file`: training pictures to leave out, such as backgrounds that show a face after all",
+    )
+    add("--repeat", nargs="+", type=named_number, default=[], metavar="SOURCE=N", help="take the scenes of a source N times an epoch")
     add("--width", type=float, default=1.0, help="multiplies the network's channels (default: %(default)s)")
     add("--epochs", type=int, default=150, help="(default: %(default)s)")
     add("--minutes", type=float, default=math.inf, help="end the schedule after so much training time if the epochs take longer (default: no limit)")
