@@ -17,7 +17,7 @@ from edge.pictures import write_picture
 from edge.sources import open_source, without_password
 from edge.sources.base import CameraSettings
 from edge.sources.demo import SCENE, DemoSource, act
-from edge.sources.images import FRAMES_A_PICTURE, PictureSource
+from edge.sources.images import FRAMES_A_PICTURE, PictureSource, list_pictures
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import CameraSource, VideoFileSource
 from edge.sources.picamera import PiCameraSource
@@ -329,6 +329,18 @@ def test_passwords_are_hidden():
 
 
 # --- pictures
+
+
+@pytest.mark.parametrize("look", [open_source, lambda path: list_pictures([Path(path)])])
+def test_a_path_that_cannot_be_looked_at(look):
+    with pytest.raises(SourceError, match=r"cannot be read .*File name too long"):
+        look("x" * 300)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_not_called_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, who may run this, is never refused
+    with pytest.raises(SourceError, match="no permission to look into this folder"):
+        list_pictures([tmp_path])
 
 
 def test_a_folder_without_pictures(tmp_path):

@@ -54,8 +54,12 @@ def without_password(uri: str) -> str:
 
 
 def _open_file(path: Path) -> Source:
-    if not path.exists():
-        raise SourceError(f"{path}: no such source; use {FORMS}")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such source; use {FORMS}") from None
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.sources.images import PictureSource
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,19 +20,25 @@ is longer than a track lives, so that unrelated pictures are not taken for one s
 
 
 def list_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as all pictures below them. Raises SourceError for a missing path or a folder without pictures."""
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found = find_pictures(path)
-            if not found:
-                raise SourceError(f"{path}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)")
-            files += found
-        elif path.exists():
-            files.append(path)
-        else:
-            raise SourceError(f"{path}: no such file or folder; check the path")
-    return files
+    """Files as they are, folders as all pictures below them. Raises SourceError for what is missing, forbidden, or a folder without pictures."""
+    return [file for path in paths for file in _pictures_at(path)]
+
+
+def _pictures_at(path: Path) -> list[Path]:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise SourceError(f"{path}: no such file or folder; check the path") from None
+    except OSError as error:  # Path.is_dir and exists pass on what they do not foresee
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    if not path.is_dir():
+        return [path]
+    if not os.access(path, os.R_OK | os.X_OK):  # else it would look like an empty one
+        raise SourceError(f"{path}: no permission to look into this folder; `ls -ld {path}` shows whose it is")
+    found = find_pictures(path)
+    if not found:
+        raise SourceError(f"{path}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)")
+    return found
 
 
 class PictureSource(ContextMixin):
