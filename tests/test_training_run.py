@@ -10,8 +10,10 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the training extra is not installed: these tests were NOT run")
 
+from edge.errors import DataError
 from edge.inference.masks import MaskClassifier
 from edge.pictures import read_picture, write_picture
+from training.runs import prepare_folder
 from training.train import build_parser, load_parts
 
 from .test_training_data import make_folder
@@ -160,9 +162,17 @@ def test_unusable_input_is_one_line(tmp_path, counts, options, words):
     assert "Traceback" not in result.stderr
 
 
-def test_a_folder_in_use_is_not_overwritten(trained, data):
-    result = run("training.train", "--data", data, "--out", trained)
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_a_finished_run_is_not_overwritten(trained, data, options):
+    result = run("training.train", "--data", data, "--out", trained, *options)
     assert result.returncode == 1
-    assert "not empty" in result.stderr
-    result = run("training.train", "--data", data, "--out", trained, "--resume")
-    assert "nothing to resume" in result.stderr
+    assert f"this training is finished; go on from it with --start-from {trained / 'model.keras'}" in result.stderr
+
+
+def test_an_interrupted_run_is_not_overwritten(tmp_path):
+    with pytest.raises(DataError, match="nothing to resume"):
+        prepare_folder(tmp_path / "run", resume=True)
+    assert prepare_folder(tmp_path / "run", resume=False) == 0
+    (tmp_path / "run" / "history.csv").write_text("epoch,loss\n0,1.0\n")
+    with pytest.raises(DataError, match="holds an interrupted run; add --resume"):
+        prepare_folder(tmp_path / "run", resume=False)

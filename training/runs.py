@@ -20,14 +20,14 @@ BACKUP, HISTORY = "backup", "history.csv"
 def prepare_folder(out: Path, resume: bool) -> int:
     """Make `--out` ready and return the epoch to start with. Raises DataError rather than overwrite an earlier run."""
     backup, finished = out / BACKUP / "training_metadata.json", (out / "model.keras").is_file()
-    if resume and finished:
+    if finished:
         raise DataError(f"{out}: this training is finished; go on from it with --start-from {out / 'model.keras'} and another --out")
     if resume and not backup.is_file():
         raise DataError(f"{out}: nothing to resume there; leave --resume out to start anew")
     if resume:
         return int(json.loads(backup.read_text(encoding="utf-8"))["epoch"])
-    if finished or read_history(out / HISTORY):
-        raise DataError(f"{out}: holds an earlier run; add --resume to go on with it, or choose another --out")
+    if read_history(out / HISTORY):
+        raise DataError(f"{out}: holds an interrupted run; add --resume to go on with it, or choose another --out")
     out.mkdir(parents=True, exist_ok=True)
     return 0
 
