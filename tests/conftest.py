@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from edge.inference.card import sha256_of
+from edge.inference.coral import sysfs
 from edge.types import BoundingBox, Classification, Detection, Frame, Label
+
+from .coral_fakes import FakeStick, build_library
 
 DATA = Path(__file__).parent / "data"
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -37,6 +40,23 @@ def model_copy(tmp_path):
         return path
 
     return copy
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """A stand-in for libedgetpu, compiled here."""
+    return build_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture
+def stick(tmp_path, monkeypatch):
+    """A pretended Edge TPU, plugged in, which this process and its children see instead of the machine's own."""
+    stick = FakeStick(tmp_path)
+    monkeypatch.setattr(sysfs, "SYS", stick.sys)
+    monkeypatch.setattr(sysfs, "DEV", stick.dev)
+    monkeypatch.setenv("FAKE_EDGETPU", str(stick.script))
+    stick.plug()
+    return stick
 
 
 def make_frame(value: int = 128, width: int = 64, height: int = 48, index: int = 0, at: float = 0.0) -> Frame:

@@ -12,8 +12,7 @@ from edge.inference.card import load_card, sha256_of
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
 from edge.inference.interpreter import TFLiteModel
 
-from .conftest import DATA
-
+DATA = Path(__file__).parent / "data"
 BEFORE, AFTER = ("1a6e", "089a"), ("18d1", "9302")
 """USB names of the stick without and with its firmware."""
 

@@ -6,27 +6,11 @@ import pytest
 
 from convert.on_edgetpu import run_on_edgetpu
 from edge.errors import ModelError
-from edge.inference.coral import sysfs
 from edge.inference.coral.accelerator import AcceleratorSettings
 from edge.inference.coral.compiled import compiled_path
 
-from .coral_fakes import FakeStick, build_library, open_models, tiny_models
+from .coral_fakes import open_models, tiny_models
 from .test_coral_accelerator import answer
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return build_library(tmp_path_factory.mktemp("library"))
-
-
-@pytest.fixture
-def stick(tmp_path, monkeypatch):
-    stick = FakeStick(tmp_path)
-    monkeypatch.setattr(sysfs, "SYS", stick.sys)
-    monkeypatch.setattr(sysfs, "DEV", stick.dev)
-    monkeypatch.setenv("FAKE_EDGETPU", str(stick.script))
-    stick.plug()
-    return stick
 
 
 @pytest.fixture

@@ -12,26 +12,10 @@ import pytest
 
 from edge.config import load_config
 from edge.doctor.probe import probe_coral
-from edge.inference.coral import sysfs
 from edge.inference.coral.trial import distance, measure, trial_picture
 from edge.inference.interpreter import TFLiteModel
 
-from .coral_fakes import AFTER, BEFORE, Clock, FakeStick, build_library, make_accelerator, open_models, tiny_models
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return build_library(tmp_path_factory.mktemp("library"))
-
-
-@pytest.fixture
-def stick(tmp_path, monkeypatch):
-    stick = FakeStick(tmp_path)
-    monkeypatch.setattr(sysfs, "SYS", stick.sys)
-    monkeypatch.setattr(sysfs, "DEV", stick.dev)
-    monkeypatch.setenv("FAKE_EDGETPU", str(stick.script))
-    stick.plug()
-    return stick
+from .coral_fakes import AFTER, BEFORE, Clock, make_accelerator, open_models, tiny_models
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .coral_fakes import FakeStick, build_library, tiny_models
+from .coral_fakes import FakeStick, tiny_models
 
 ROOT = Path(__file__).resolve().parent.parent
 LAUNCH = """
@@ -63,11 +63,6 @@ def stick(tmp_path):
     stick = FakeStick(tmp_path)
     stick.plug()
     return stick
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    return build_library(tmp_path_factory.mktemp("library"))
 
 
 @pytest.mark.parametrize("death", ["fail", "abort", "hang"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PARTS = ("setup.sh", "pyproject.toml", "README.md", "edge", "convert", "training", "models", "docs", "systemd")
-INSIDE = "/root/mask-edge"
+INSIDE = "/srv/mask-edge"
 PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,ca-certificates"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 BOOT = """
@@ -40,11 +40,11 @@ def default_cache() -> Path:
 
 
 def host_mirror() -> str:
-    """The first Debian mirror of this machine's own apt."""
+    """The first Debian mirror of this machine's own apt; empty, if it has none: mmdebstrap's own default then."""
     text = "\n".join(path.read_text() for path in Path("/etc/apt").glob("sources.list*/*.sources"))
     text += "\n".join(path.read_text() for path in [Path("/etc/apt/sources.list")] if path.is_file())
     found = re.search(r"^(?:URIs:|deb) *(?:\[.*?\] *)?(\S+/debian/?)\b", text, re.MULTILINE)
-    return found[1] if found else "http://deb.debian.org/debian"
+    return found[1] if found else ""
 
 
 def make_tar(cache: Path, release: str, mirror: str) -> Path:
@@ -53,7 +53,9 @@ def make_tar(cache: Path, release: str, mirror: str) -> Path:
     if not tar.is_file():
         print(f"building {tar} (one to three minutes)", flush=True)
         half = tar.with_suffix(".part.tar")
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", release, str(half), mirror], check=True)
+        subprocess.run(
+            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", release, str(half), *filter(None, [mirror])], check=True
+        )
         half.rename(tar)
     return tar
 

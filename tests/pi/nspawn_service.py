@@ -186,12 +186,12 @@ class Life:
 
     def wrong_configuration(self) -> str:
         """A typing error is said once and not retried."""
-        self._shell("cp /etc/mask-edge/config.toml /root/good.toml; echo '[sorce]' >>/etc/mask-edge/config.toml")
+        self._shell("cp /etc/mask-edge/config.toml /srv/good.toml; echo '[sorce]' >>/etc/mask-edge/config.toml")
         self._shell("systemctl restart mask-edge", check=False)
         time.sleep(8)
         state = self._shell("systemctl show -P ActiveState -P ExecMainStatus -P NRestarts mask-edge | tr '\\n' ' '")
         said = self._log(20, "mask-edge: ")
-        self._shell("cat /root/good.toml >/etc/mask-edge/config.toml; rm /root/good.toml; systemctl restart mask-edge")
+        self._shell("cat /srv/good.toml >/etc/mask-edge/config.toml; rm /srv/good.toml; systemctl restart mask-edge")
         self._expect(set(state.split()) == {"failed", "78", "0"}, state)
         self._expect(said.count("unknown table [sorce]") == 1, said)
         return f"{state}\n{said}"
