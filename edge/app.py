@@ -73,10 +73,14 @@ def build_detector(config: Config) -> FaceDetector:
     return SSDFaceDetector(path, settings.threads, settings.score_threshold or None)
 
 
+def classifier_path(config: Config) -> Path:
+    """The configured mask classifier's file."""
+    return MODELS / CLASSIFIER if config.classifier.model == "auto" else Path(config.classifier.model)
+
+
 def build_classifier(config: Config) -> MaskClassifier:
     """The configured mask classifier. Raises ModelError or MissingLibraryError."""
-    settings = config.classifier
-    path = MODELS / CLASSIFIER if settings.model == "auto" else Path(settings.model)
+    settings, path = config.classifier, classifier_path(config)
     if settings.model == "auto" and not path.is_file():
         raise ModelError(f"{path}: the shipped classifier is missing; install again, or set [classifier] model")
     return MaskClassifier(path, settings.threads)

@@ -12,7 +12,7 @@ from edge.doctor.check import Context, Result, fail, fail_for, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import last_json, run_probe
 from edge.doctor.users import is_camera
-from edge.sources import STREAMS, without_password
+from edge.sources import is_stream, without_password
 from edge.types import State
 
 OPEN_S = 25.0
@@ -28,7 +28,7 @@ BLUISH = 1.6
 def check_camera(context: Context) -> Result:
     """Open the configured source, look at some frames, close it."""
     uri = context.config.source.uri
-    if not is_camera(context.config) and not uri.startswith(STREAMS):
+    if not is_camera(context.config) and not is_stream(uri):
         return _check_other(uri)
     if is_running(context.service):
         return _check_in_use(without_password(uri), context.service.get("StatusText") or "no status yet")

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from edge.board import ROOT
 from edge.config import Config
-from edge.errors import MaskEdgeError
+from edge.errors import MaskEdgeError, one_line
 
 
 class Status(StrEnum):
@@ -104,10 +104,7 @@ def guarded(check: Check, context: Context) -> Result:
         except MaskEdgeError as error:
             answer.put(fail_for(str(error)))
         except Exception as error:
-            cause = str(error).splitlines()[0] if str(error) else "no message"
-            answer.put(
-                fail(f"this check broke ({type(error).__name__}: {cause})", "please report this line with the output of `python -m edge --version`")
-            )
+            answer.put(fail(f"this check broke ({one_line(error)})", "please report this line with the output of `python -m edge --version`"))
 
     threading.Thread(target=look, name=f"check {check.name}", daemon=True).start()
     try:

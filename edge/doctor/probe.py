@@ -13,11 +13,11 @@ import numpy as np
 
 from edge.app import build_accelerator, build_classifier, build_detector, camera_settings
 from edge.config import Config, load_config
-from edge.errors import MaskEdgeError
+from edge.errors import one_line
 from edge.health import PictureHealth
 from edge.inference.interpreter import import_runtime
 from edge.pictures import import_cv2
-from edge.sources import STREAMS, open_source
+from edge.sources import is_stream, open_source
 from edge.sources.base import Source
 from edge.types import Frame
 
@@ -46,7 +46,7 @@ def probe_models(config: Config) -> dict[str, Any]:
 
 def probe_camera(config: Config) -> dict[str, Any]:
     """About three seconds of the configured source, and what the last frame is like: exposure settles in the first. Raises MaskEdgeError."""
-    health = PictureHealth() if config.source.uri.startswith(STREAMS) else PictureHealth(still_after_s=WATCH_S / 2)  # an encoder repeats pictures
+    health = PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)  # an encoder repeats pictures
     count, first_at, last, fault = 0, 0.0, None, None
     with closing(open_source(config.source.uri, camera_settings(config))) as source:
         for frame in _watch(source):
@@ -100,8 +100,6 @@ def main(what: str, configuration: str) -> None:
     """Print the answer, or {"error": one line}."""
     try:
         answer = PROBES[what](load_config(None, {}, json.loads(configuration)))
-    except MaskEdgeError as error:
-        answer = {"error": str(error)}
     except Exception as error:
-        answer = {"error": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"}
+        answer = {"error": one_line(error)}
     print(json.dumps(answer), flush=True)

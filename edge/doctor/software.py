@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.app import CLASSIFIER, DETECTOR, MODELS
+from edge.app import DETECTOR, MODELS, classifier_path
 from edge.config import Config, as_tables
 from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.errors import MaskEdgeError
@@ -84,10 +84,12 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
 
 
 def model_paths(config: Config) -> list[Path]:
-    """The files that this configuration uses; the cascade comes with OpenCV and has none."""
+    """The files that this configuration uses; the cascade comes with OpenCV and has none.
+
+    Not the door's own fall-back to it: a detector that is missing is a finding.
+    """
     detector = {"auto": [MODELS / DETECTOR], "cascade": []}.get(config.detector.model, [Path(config.detector.model)])
-    classifier = MODELS / CLASSIFIER if config.classifier.model == "auto" else Path(config.classifier.model)
-    return [*detector, classifier]
+    return [*detector, classifier_path(config)]
 
 
 def last_json(text: str) -> dict[str, Any]:

@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 from edge.board import board_model, memory_mb, read_sensors, read_text
+from edge.boardwatch import HOT_C
 from edge.doctor.check import Context, Result, fail, ok, warn
 
 RELEASES = ("bookworm", "trixie")
 """What the setup is tested with."""
 
-HOT_C, VERY_HOT_C = 80.0, 85.0
-"""A Pi is slowed down from the first on, and held back hard from the second on (Raspberry Pi documentation, frequency management)."""
+VERY_HOT_C = 85.0
+"""From here on a Pi is held back hard (Raspberry Pi documentation, frequency management); from HOT_C on it is slowed down."""
 
 SUPPLY = "use the supply made for this Pi (Pi 5: 5 V 5 A; Pi 4: 5 V 3 A) with a short cable, and a powered hub for sticks"
 COOLING = "give it a heat sink or a fan, and a place without sun"

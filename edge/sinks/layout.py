@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from edge.errors import MissingLibraryError
-from edge.sinks.words import Message
+from edge.sinks.words import STATE_COLOURS, Message
 from edge.types import State
 
 DETAIL_PX = 10
@@ -17,12 +17,12 @@ MIN_HEIGHT_FOR_DETAIL = 48
 """Lower screens (128x32) keep all their room for the big words."""
 
 COLOURS = {
-    State.PASS: ((255, 255, 255), (0, 120, 88)),
-    State.DENY: ((255, 255, 255), (190, 45, 25)),
-    State.UNCERTAIN: ((0, 0, 0), (230, 159, 0)),
+    State.PASS: ((255, 255, 255), STATE_COLOURS[State.PASS]),
+    State.DENY: ((255, 255, 255), STATE_COLOURS[State.DENY]),
+    State.UNCERTAIN: ((0, 0, 0), STATE_COLOURS[State.UNCERTAIN]),
     State.IDLE: ((200, 200, 200), (0, 0, 0)),
 }
-"""Words and ground, RGB; told apart by colour-blind eyes as well (after Okabe and Ito), and by the words anyway."""
+"""Words and ground, RGB."""
 
 
 def render(message: Message, width: int, height: int, mode: str) -> Any:

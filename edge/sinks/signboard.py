@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.annotate import COLOURS
 from edge.pictures import import_cv2
-from edge.sinks.words import Message, message_for
+from edge.sinks.words import STATE_COLOURS, Message, message_for
 from edge.types import BoundingBox, FrameResult, Label, Pixels, State, TrackStatus
 
 SHORT = {Label.WITH_MASK: "mask", Label.WITHOUT_MASK: "no mask", Label.INCORRECT_MASK: "wrong", Label.UNKNOWN: "?"}
@@ -17,8 +17,8 @@ BANNER = 0.24
 LABEL = 0.066
 """Height of a label's capitals as a share of the view's: 1/20 of the monitor's, 15 mm on one 300 mm high, and readable from 3 m (1 in 200)."""
 
-GROUNDS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCERTAIN: (230, 159, 0), State.IDLE: (60, 60, 60)}
-"""RGB; told apart by colour-blind eyes as well (after Okabe and Ito)."""
+GROUNDS = STATE_COLOURS | {State.IDLE: (60, 60, 60)}
+"""Behind the words, RGB."""
 
 Rectangle = tuple[int, int, int, int]
 """left, top, right, bottom, px."""

@@ -8,6 +8,9 @@ from edge.annotate import WORDS
 from edge.decision import AT_A_TIME
 from edge.types import FrameResult, Label, State
 
+STATE_COLOURS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCERTAIN: (230, 159, 0)}
+"""Behind the words, RGB; told apart by colour-blind eyes as well (after Okabe and Ito)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
