@@ -13,11 +13,13 @@ keras = pytest.importorskip("keras")
 
 from convert.cards import base_card, write_card  # noqa: E402
 from convert.tflite import quantise_model  # noqa: E402
+from edge.errors import DataError, ModelError  # noqa: E402
 from edge.inference.faces import SSDFaceDetector  # noqa: E402
 from edge.inference.interpreter import import_runtime  # noqa: E402
 from edge.types import Frame  # noqa: E402
 from training.detector import DetectorShape, Doubling, FusedBatchNormalization, build_detector  # noqa: E402
 from training.evaluate_detector import read_shape, shape_entry  # noqa: E402
+from training.unfold import spread_batch_norms, take_folded_weights  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -115,3 +117,37 @@ def test_the_shipped_file_is_small_and_holds_only_what_an_edge_tpu_takes() -> No
     interpreter = import_runtime().module.Interpreter(model_path=str(path))
     assert path.stat().st_size <= 1_000_000
     assert {operation["op_name"] for operation in interpreter._get_ops_details()} == EDGE_TPU_OPS
+
+
+def test_a_converted_file_gives_its_weights_back(converted: tuple[keras.Model, Path]) -> None:
+    """Its layers' weights, batch norms folded in, make a model that says what the float model said, but for the rounding of the weights."""
+    model, path = converted
+    pictures = noise(4, 64, 96, 3)
+    again = build_detector(SMALL, 0.25)
+    take_folded_weights(again, path)
+    for expected, got in zip(model.predict(pictures, verbose=0), again.predict(pictures, verbose=0), strict=True):
+        assert np.abs(expected - got).max() < 0.1 * expected.std() + 1e-3
+
+
+def test_spreading_batch_norms_changes_nothing_until_training_and_little_then(converted: tuple[keras.Model, Path]) -> None:
+    again, pictures = build_detector(SMALL, 0.25), noise(8, 64, 96, 3)
+    take_folded_weights(again, converted[1])
+    before = again(pictures, training=False)
+    unspread = again(pictures, training=True)
+    take_folded_weights(again, converted[1])
+    spread_batch_norms(again, [pictures[:4], pictures[4:]])
+    for same, trained, lost, expected in zip(again(pictures, training=False), again(pictures, training=True), unspread, before, strict=True):
+        np.testing.assert_allclose(same, expected, atol=2e-4)
+        np.testing.assert_allclose(trained, expected, atol=2e-3)
+        assert np.abs(np.asarray(lost) - np.asarray(expected)).mean() > 0.05
+
+
+def test_a_file_of_another_network_is_one_line(converted: tuple[keras.Model, Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"small.tflite: cannot start from it \(its s4_down_pw is"):
+        take_folded_weights(build_detector(SMALL, 1.0), converted[1])
+    inputs = keras.Input((8, 8, 3))
+    with pytest.raises(DataError, match="0 of its operations are named elsewhere"):
+        take_folded_weights(keras.Model(inputs, keras.layers.Conv2D(2, 1, name="elsewhere")(inputs)), converted[1])
+    (tmp_path / "no.tflite").write_bytes(b"not a model")
+    with pytest.raises(ModelError, match="not a TFLite file"):
+        take_folded_weights(build_detector(SMALL, 0.25), tmp_path / "no.tflite")

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from edge.errors import DataError
+from training.unfold import take_folded_weights
 
 BACKUP, HISTORY = "backup", "history.csv"
 """In a run's folder: what an interrupted training goes on from, and the epoch log."""
@@ -42,7 +43,10 @@ def read_history(path: Path) -> dict[str, list[float]]:
 
 
 def start_from(model: keras.Model, path: Path, kind: str) -> None:
-    """Take all weights of an earlier run, of any input size. kind: for the DataError where they do not fit, which model would."""
+    """Take all weights of an earlier run or of a converted int8 file, of any input size. kind: for the DataError, which model would fit."""
+    if path.suffix == ".tflite":
+        take_folded_weights(model, path)
+        return
     try:
         model.set_weights(keras.models.load_model(path, compile=False).get_weights())
     except (ValueError, OSError) as error:

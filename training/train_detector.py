@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.errors import DataError
+from edge.preprocess import normalise
 from training.cli import input_size, named_number, run
 from training.data import Sample, difference_hash, near_duplicates, read_excluded, read_samples, write_split
 from training.detection_augment import Composer, Loaded
@@ -43,6 +44,10 @@ from training.detection_metrics import best_threshold, detection_metrics
 from training.detection_report import draw_report, judge_pictures
 from training.detector import DetectorShape, build_detector
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
+from training.unfold import spread_batch_norms
+
+SPREAD_BATCHES = 12
+"""How many batches the statistics of the batch norms are taken from before a training that starts from other weights."""
 
 IOU_THRESHOLD = 0.4
 """Of non-maximum suppression."""
@@ -166,6 +171,7 @@ def main(arguments: argparse.Namespace) -> int:
     model = build_detector(shape, arguments.width, fused=True)
     if arguments.start_from:
         start_from(model, arguments.start_from, "of the same --width")
+        spread_batch_norms(model, [normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES))])
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
     shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)
@@ -185,7 +191,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--teacher", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: finds the faces that nobody labelled")
     add("--split", type=Path, help="split.csv of another run, whose held-out groups stay held out")
     add("--input", type=input_size, default=(320, 256), metavar="WxH", help="of the network, multiples of 32 px (default: 320x256)")
-    add("--start-from", type=Path, metavar="MODEL.keras", help="go on from an earlier detector's weights, of any --input")
+    add("--start-from", type=Path, metavar="MODEL", help="go on from the weights of an earlier model.keras or .tflite, of any --input")
     add(
         "--exclude",
         type=Path,
