@@ -69,7 +69,7 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
         "labels": config["labels"],
         "crop_margin": config["crop_margin"],
         "architecture": f"MobileNetV2, alpha {config['alpha']}, global average pooling, dense softmax",
-        "training": {"arguments": config["arguments"], "samples": config["samples"], "sources": config["sources"]},
+        "training": {key: config[key] for key in ("arguments", "samples", "sources", "with_mask_logit_lowered_by") if key in config},
         "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
     }
     write_card(arguments.out, card)  # the scorer below refuses a model without a card

@@ -10,9 +10,14 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="the training extra is not installed: these tests were NOT run")
 
+import keras
+
 from edge.errors import DataError
+from edge.inference.card import load_card
+from edge.inference.interpreter import TFLiteModel
 from edge.inference.masks import MaskClassifier
 from edge.pictures import read_picture, write_picture
+from edge.preprocess import normalise, resize
 from training.runs import prepare_folder
 from training.train import build_parser, load_parts
 
@@ -95,6 +100,23 @@ def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):
     classifier = MaskClassifier(converted)
     verdict = classifier.classify([read_picture(data / "with_mask" / "with_mask0.png")])[0]
     assert sum(verdict.scores.values()) == pytest.approx(1)
+
+
+def test_a_converted_file_can_be_gone_on_from(trained, converted, data, tmp_path):
+    """With no epoch it is balanced and judged alone; what comes out says what the int8 file said, but for that."""
+    words = ["--data", data, "--size", 96, "--weights", "none", "--batch", 8, "--split", trained / "split.csv", "--start-from", converted]
+    result = run("training.train", *words, "--alpha", 0.35, "--epochs", 0, "--out", tmp_path / "again")
+    assert result.returncode == 0, result.stderr[-2000:]
+    off = json.loads((tmp_path / "again" / "config.json").read_text())["with_mask_logit_lowered_by"]
+    assert f"with_mask's logit lowered by {off:g}" in result.stderr
+    pixels = read_picture(data / "without_mask" / "without_mask1.png")
+    scores = keras.models.load_model(tmp_path / "again" / "model.keras", compile=False).predict(normalise(resize(pixels, 96, 96))[None], verbose=0)[0]
+    scores *= np.exp([off, 0, 0])
+    model = TFLiteModel(load_card(converted), threads=1)
+    np.testing.assert_allclose(scores / scores.sum(), model.run(resize(pixels, 96, 96))[0].dequantise()[0], atol=0.05)
+    wrong = run("training.train", *words, "--alpha", 0.5, "--out", tmp_path / "other")
+    assert wrong.returncode == 1
+    assert "cannot start from it" in wrong.stderr.splitlines()[-1]
 
 
 def test_verify_compares_and_fails_beyond_its_bound(trained, converted, data):

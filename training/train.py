@@ -23,6 +23,7 @@ import numpy as np
 from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
+from training.balance import balance
 from training.batches import EvaluationBatches, TrainingBatches
 from training.classifier import base_of, build_classifier, freeze_early_blocks
 from training.cli import named_number, run
@@ -158,7 +159,8 @@ def write_results(model: keras.Model, parts: Parts, history: dict[str, list[floa
     out: Path = arguments.out
     model.save(out / "model.keras")
     (out / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
-    plot_learning_curves(history, out / "learning_curves.png")
+    if history:
+        plot_learning_curves(history, out / "learning_curves.png")
     figures: dict[str, Any] = {}
     for part, samples in (("val", parts.val), ("test", parts.test)):
         if not samples:
@@ -173,14 +175,15 @@ def write_results(model: keras.Model, parts: Parts, history: dict[str, list[floa
     return figures
 
 
-def write_config(parts: Parts, arguments: argparse.Namespace) -> None:
-    """What the model needs to be used and the run to be repeated."""
+def write_config(parts: Parts, arguments: argparse.Namespace, off: float) -> None:
+    """What the model needs to be used and the run to be repeated. off: what `balance` chose."""
     config = {
         "task": "classification",
         "labels": list(parts.labels),
         "size": arguments.size,
         "alpha": arguments.alpha,
         "crop_margin": CROP_MARGIN,
+        "with_mask_logit_lowered_by": off,
         "arguments": recorded_arguments(arguments) | {"weights": Path(arguments.weights).name},
         "samples": {"train": len(parts.train), "val": len(parts.val), "test": len(parts.test)},
         "sources": dict(sorted(Counter(sample.source for sample in parts.train).items())),
@@ -196,7 +199,6 @@ def main(arguments: argparse.Namespace) -> int:
     keras.utils.set_random_seed(arguments.seed)
     parts = load_parts(arguments)
     write_split(arguments.out / "split.csv", parts.groups)
-    write_config(parts, arguments)
     for part in ("train", "val", "test"):
         print(f"{part}: {describe(getattr(parts, part)) or 'none'}", file=sys.stderr)
     print(f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped", file=sys.stderr)
@@ -209,7 +211,10 @@ def main(arguments: argparse.Namespace) -> int:
         start_from(model, arguments.start_from, "of the same --alpha and classes")
     elif not arguments.resume:
         fit_head(model, batches, arguments.head_epochs)
-    history = fine_tune(model, parts, arguments, batches)
+    history = fine_tune(model, parts, arguments, batches) if arguments.epochs else {}
+    off = balance(model, parts.val, parts.labels, arguments.size, arguments.seed)
+    write_config(parts, arguments, off)
+    print(f"with_mask's logit lowered by {off:g}, the best for the validation part", file=sys.stderr)
     figures = write_results(model, parts, history, arguments)
     shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)
     part = "test" if "test" in figures else "val"
@@ -233,8 +238,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--size", type=int, default=128, choices=(96, 128, 160, 192, 224), help="input side in px (default: %(default)s)")
     add("--alpha", type=float, default=1.0, help="width of MobileNetV2; ImageNet weights exist for 0.35 0.5 0.75 1.0 1.3 1.4 (default: %(default)s)")
     add("--weights", default="imagenet", metavar="imagenet|FILE|none", help="what the base starts from (default: %(default)s)")
-    add("--start-from", type=Path, metavar="MODEL.keras", help="go on from an earlier classifier, of any --size, instead of fitting a new head")
-    add("--epochs", type=int, default=12, help="at most so many (default: %(default)s)")
+    add("--start-from", type=Path, metavar="MODEL", help="go on from an earlier model.keras or .tflite, of any --size, instead of fitting a new head")
+    add("--epochs", type=int, default=12, help="at most so many; 0: balance and judge alone (default: %(default)s)")
     add("--head-epochs", type=int, default=15, help="of the head alone, on cached features (default: %(default)s)")
     add(
         "--frozen-blocks",
