@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.pictures import import_cv2
 from edge.preprocess import resize
 from edge.types import Frame, Pixels
 
@@ -54,9 +55,9 @@ class PictureHealth:
         return self._fault or ("the picture is frozen" if self._frozen else None)
 
     def _look(self, view: Pixels) -> str | None:
-        blocks = resize(view, *BLOCKS).reshape(-1, 3)
-        contrast = float(blocks.std(axis=0).max())
-        if float(blocks.mean()) < self.black_level and contrast < self.flat_contrast:
+        mean, deviation = import_cv2().meanStdDev(_block_averages(view))
+        contrast = float(deviation.max())
+        if float(mean.mean()) < self.black_level and contrast < self.flat_contrast:
             return "the picture is black: camera covered, or no light"
         if contrast < self.flat_contrast / 4:
             return "the picture shows nothing: camera covered"
@@ -67,3 +68,11 @@ class PictureHealth:
         if self._last is None or not np.array_equal(sample, self._last):
             self._last, self._changed_at, self._frozen = sample.copy(), now, False
         self._frozen = self._frozen or now - self._changed_at >= (self.frozen_after_s if faces else self.still_after_s)
+
+
+def _block_averages(view: Pixels) -> Pixels:
+    """uint8 (24, 32, 3). By halves as long as that fits: two to five times as fast as at once, and this runs for every frame."""
+    width, height = BLOCKS
+    while view.shape[1] >= 4 * width and view.shape[0] >= 4 * height:
+        view = resize(view, view.shape[1] // 2, view.shape[0] // 2)
+    return resize(view, width, height)
