@@ -37,11 +37,14 @@ def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -
 
 def pairwise_iou(boxes: Floats, others: Floats) -> Floats:
     """Intersection over union of each with each: (N, 4), (M, 4) corner boxes to (N, M) float32."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    overlap = np.prod(np.maximum(high - low, 0), axis=2)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)[:, None] + np.prod(others[:, 2:] - others[:, :2], axis=1)[None]
+    shared = np.maximum(np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(boxes[:, None, :2], others[None, :, :2]), 0)
+    overlap = shared[..., 0] * shared[..., 1]  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
+    area = _areas(boxes)[:, None] + _areas(others)[None]
     return np.asarray(overlap / np.maximum(area - overlap, 1e-9), np.float32)
+
+
+def _areas(boxes: Floats) -> Floats:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
 def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float, limit: int = 200) -> npt.NDArray[np.intp]:
@@ -51,7 +54,8 @@ def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float,
     Returns the kept indices, best first.
     """
     order = np.argsort(-scores, kind="stable")[:limit]
-    overlaps = pairwise_iou(boxes[order], boxes[order]) > iou_threshold
+    best = boxes[order]
+    overlaps = pairwise_iou(best, best) > iou_threshold
     alive = np.ones(len(order), bool)
     for i in range(len(order)):
         if alive[i]:

@@ -164,6 +164,6 @@ class CascadeFaceDetector:
 
 def _detections(corners: Floats, scores: Floats, width: int, height: int) -> list[Detection]:
     """Clipped to the frame, best first; what lies wholly outside is dropped."""
-    boxes = [BoundingBox(*map(float, corner)).clip(width, height) for corner in corners]
-    found = [Detection(box, float(score)) for box, score in zip(boxes, scores, strict=True) if box.area > 0]
+    boxes = [BoundingBox(*corner).clip(width, height) for corner in corners.tolist()]
+    found = [Detection(box, score) for box, score in zip(boxes, scores.tolist(), strict=True) if box.area > 0]
     return sorted(found, key=lambda detection: -detection.score)
