@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +117,7 @@ def best_threshold(pictures: Sequence[Judged]) -> float:
     alarms = np.sort(np.concatenate([np.zeros(1, np.float32), *(picture.scores for picture in empty)]))[::-1]
     allowed = int(len(empty) * MAX_ALARMS / 100)
     if allowed < len(alarms):
-        threshold = max(threshold, float(alarms[allowed]) + 0.01)
+        threshold = max(threshold, (math.floor(alarms[allowed] * 100) + 1) / 100)  # the next hundredth: a whole one more would cost faces
     return round(float(np.clip(threshold, 0.05, 0.95)), 2)
 
 
