@@ -51,7 +51,7 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Pa
 def test_outputs_are_the_anchors_of_every_level() -> None:
     shape = DetectorShape()
     outputs = build_detector(shape, 0.25).output_shape
-    assert outputs == [(None, 32, 40, 2), (None, 32, 40, 8), (None, 16, 20, 2), (None, 16, 20, 8), (None, 8, 10, 2), (None, 8, 10, 8)]
+    assert outputs == [(None, 36, 48, 2), (None, 36, 48, 8), (None, 18, 24, 2), (None, 18, 24, 8), (None, 9, 12, 2), (None, 9, 12, 8)]
     assert sum(int(np.prod(scores[1:])) for scores in outputs[::2]) == len(shape.anchors())
 
 

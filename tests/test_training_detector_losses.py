@@ -14,7 +14,7 @@ from training.detector import DetectorShape, build_detector  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
-SHAPE = DetectorShape()
+SHAPE = DetectorShape(320, 256)
 NONE = np.empty((0, 4), np.float32)
 
 

@@ -29,7 +29,7 @@ def input_size(text: str) -> tuple[int, int]:
     """`WIDTHxHEIGHT` of a detector's input as (width, height) px: multiples of 32, its coarsest stride."""
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit()) or int(width) % 32 or int(height) % 32 or not int(width) * int(height):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 320x256")
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 384x288")
     return int(width), int(height)
 
 

@@ -14,7 +14,7 @@ from edge.types import Pixels
 from training.detection_data import Scene
 
 MIN_FACE = 7.0
-"""Faces lower than this in the network's input (px; 14 px in a 640-pixel frame at 320x256) count neither way."""
+"""Faces lower than this in the network's input (px; 12 px in a 640-pixel frame at 384x288) count neither way."""
 
 VISIBLE = 0.4
 """A face of which a window shows less than this part is neither a face nor background."""

@@ -25,8 +25,8 @@ class DetectorShape:
     width, height: of the input, px. levels: strides with their anchors, (width, height) px of the input. variances: of centre and of size.
     """
 
-    width: int = 320
-    height: int = 256
+    width: int = 384
+    height: int = 288
     levels: tuple[Level, ...] = (
         Level(8, ((9.0, 12.0), (17.0, 22.0))),
         Level(16, ((31.0, 40.0), (54.0, 70.0))),

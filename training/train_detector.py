@@ -190,7 +190,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--background", nargs="+", type=Path, default=[], help="folders of pictures without people")
     add("--teacher", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: finds the faces that nobody labelled")
     add("--split", type=Path, help="split.csv of another run, whose held-out groups stay held out")
-    add("--input", type=input_size, default=(320, 256), metavar="WxH", help="of the network, multiples of 32 px (default: 320x256)")
+    add("--input", type=input_size, default=(384, 288), metavar="WxH", help="of the network, multiples of 32 px (default: 384x288)")
     add("--start-from", type=Path, metavar="MODEL", help="go on from the weights of an earlier model.keras or .tflite, of any --input")
     add(
         "--exclude",
