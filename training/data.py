@@ -217,7 +217,7 @@ def write_split(path: Path, parts: Mapping[str, str]) -> None:
 
 
 def read_split(path: Path) -> dict[str, str]:
-    """Groups held out by `write_split`; a group that is not named is training data, one with another part (`unused`) serves nothing. Raises DataError."""
+    """Groups held out by `write_split`; one that is not named is training data, one with another part (`unused`) is left alone. Raises DataError."""
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             return {row["group"]: row["part"] for row in csv.DictReader(lines)}
