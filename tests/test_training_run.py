@@ -104,7 +104,7 @@ def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):
 
 def test_a_converted_file_can_be_gone_on_from(trained, converted, data, tmp_path):
     """With no epoch it is balanced and judged alone; what comes out says what the int8 file said, but for that."""
-    words = ["--data", data, "--size", 96, "--weights", "none", "--batch", 8, "--split", trained / "split.csv", "--start-from", converted]
+    words = ["--data", data, "--size", 96, "--batch", 8, "--split", trained / "split.csv", "--start-from", converted]
     result = run("training.train", *words, "--alpha", 0.35, "--epochs", 0, "--out", tmp_path / "again")
     assert result.returncode == 0, result.stderr[-2000:]
     off = json.loads((tmp_path / "again" / "config.json").read_text())["with_mask_logit_lowered_by"]

@@ -206,7 +206,7 @@ def main(arguments: argparse.Namespace) -> int:
     batches = TrainingBatches(parts.train, parts.labels, arguments.size, arguments.batch, limits, arguments.seed, epoch)
     if len(batches) == 0:
         raise DataError(f"{len(parts.train)} training pictures do not fill one batch of {arguments.batch}; add pictures or lower --batch")
-    model = build_classifier(arguments.size, arguments.alpha, len(parts.labels), arguments.weights)
+    model = build_classifier(arguments.size, arguments.alpha, len(parts.labels), "none" if arguments.start_from else arguments.weights)
     if arguments.start_from:
         start_from(model, arguments.start_from, "of the same --alpha and classes")
     elif not arguments.resume:
