@@ -39,6 +39,9 @@ MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
 
 CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
 
+HOLDING_SCORE = 0.75
+"""A face that is followed needs this part of the score threshold, which a new one must reach."""
+
 
 def camera_settings(config: Config) -> CameraSettings:
     """What is asked of a camera: what is configured, and a small view of just the detector's input size. Raises ModelError."""
@@ -110,10 +113,14 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
     """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
     decision = config.decision
     detector, classifier = build_detector(config), build_classifier(config)
+    sure = 0.0
+    if isinstance(detector, SSDFaceDetector):
+        sure = detector.score_threshold
+        detector.score_threshold *= HOLDING_SCORE
     return Pipeline(
         detector,
         classifier,
-        Tracker(TrackerSettings(hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
+        Tracker(TrackerSettings(sure_score=sure, hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
         Policy(PolicySettings(decision.min_on_s, decision.min_face_px, decision.max_faces)),
         config.classifier.budget,
         config.classifier.settled_every_s,

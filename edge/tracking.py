@@ -13,6 +13,8 @@ from edge.types import BoundingBox, Classification, Detection, Event, EventKind,
 class TrackerSettings:
     """confirm_hits: detections before a track counts. lost_after_s: missing so long, it is lost; end_after_s: gone for good.
 
+    sure_score: a detection of this score or more begins a track and confirms it; a lower one only holds a track (ByteTrack: Zhang et al. 2022), for
+    unsure_for_s after the last sure one: a face that turns or blurs is not lost, and a jar where it stood is not followed for ever.
     min_iou: overlap that makes a detection the same face. vote_window: score vectors that are averaged; min_votes: fewer leave a face unknown.
     hold_s: so long must another label lead before it is believed. min_lead: by so much, 0..1. min_face_px: lower faces stay unknown.
     """
@@ -20,6 +22,8 @@ class TrackerSettings:
     confirm_hits: int = 3
     lost_after_s: float = 0.6
     end_after_s: float = 1.5
+    sure_score: float = 0.0
+    unsure_for_s: float = 10.0
     min_iou: float = 0.25
     vote_window: int = 8
     min_votes: int = 2
@@ -36,6 +40,7 @@ class _Face:
     box: BoundingBox
     first_seen: float
     last_seen: float
+    sure_at: float
     votes: deque[Classification]
     hits: int = 1
     label: Label = Label.UNKNOWN
@@ -62,12 +67,14 @@ class Tracker:
         for face in self._faces:
             face.visible = False
         for index, detection in enumerate(detections):
-            known = matched.get(index)
+            known, sure = matched.get(index), self._sure(detection)
             if known is None:
-                self._faces.append(self._start(detection, now))
-                continue
-            known.box, known.last_seen, known.visible = detection.box, now, True
-            known.hits += 1
+                if sure:
+                    self._faces.append(self._start(detection, now))
+            elif sure or now - known.sure_at <= self.settings.unsure_for_s:
+                known.box, known.last_seen, known.visible = detection.box, now, True
+                if sure:
+                    known.hits, known.sure_at = known.hits + 1, now
         self._confirm(now)
         self._end(now)
         return self.tracks(now)
@@ -101,7 +108,11 @@ class Tracker:
         events, self._events = self._events, []
         return events
 
+    def _sure(self, detection: Detection) -> bool:
+        return detection.score >= self.settings.sure_score
+
     def _match(self, detections: Sequence[Detection]) -> dict[int, _Face]:
+        """Overlaps before near misses, and in both the sure detections before the others: what is left of these begins no track of its own."""
         pairs = [
             (_affinity(face.box, detection.box, self.settings.min_iou), index, face)
             for index, detection in enumerate(detections)
@@ -109,14 +120,14 @@ class Tracker:
         ]
         matched: dict[int, _Face] = {}
         taken: set[int] = set()
-        for affinity, index, face in sorted(pairs, key=lambda pair: -pair[0]):
+        for affinity, index, face in sorted(pairs, key=lambda pair: (pair[0] > 1, self._sure(detections[pair[1]]), pair[0]), reverse=True):
             if affinity > 0 and index not in matched and face.track_id not in taken:
                 matched[index] = face
                 taken.add(face.track_id)
         return matched
 
     def _start(self, detection: Detection, now: float) -> _Face:
-        face = _Face(self._next_id, detection.box, now, now, deque(maxlen=self.settings.vote_window))
+        face = _Face(self._next_id, detection.box, now, now, now, deque(maxlen=self.settings.vote_window))
         self._next_id += 1
         return face
 

@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 
+from edge.app import build_detector, build_pipeline
+from edge.config import Config, DetectorConfig
 from edge.decision import Policy
 from edge.errors import SinkError, SourceError, StageError
 from edge.health import PictureHealth
@@ -282,3 +284,12 @@ def test_stop_ends_an_endless_source():
     worker.join(5)
     assert not worker.is_alive()
     assert source.closed == 1
+
+
+def test_a_followed_face_needs_less_than_a_new_one():
+    """`build_detector` alone, as `edge image` has it, keeps the whole threshold."""
+    config = Config(detector=DetectorConfig(score_threshold=0.6))
+    pipeline = build_pipeline(config, live=False)
+    assert (pipeline.tracker.settings.sure_score, pipeline.detector.score_threshold) == (0.6, pytest.approx(0.45))
+    assert build_detector(config).score_threshold == 0.6
+    assert build_pipeline(Config(detector=DetectorConfig(model="cascade")), live=False).tracker.settings.sure_score == 0.0

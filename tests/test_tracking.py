@@ -124,3 +124,57 @@ def test_mean_scores_averages_vectors_not_winners():
     scores = mean_scores([make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITHOUT_MASK, 0.98)])
     assert max(scores, key=lambda label: scores[label]) is Label.WITHOUT_MASK
     assert sum(scores.values()) == pytest.approx(1)
+
+
+# --- sure and unsure detections
+
+SURE, UNSURE = 0.7, 0.5
+
+
+def doubting() -> Tracker:
+    return Tracker(TrackerSettings(sure_score=0.6, unsure_for_s=1.0))
+
+
+def test_an_unsure_detection_begins_and_confirms_no_track():
+    tracker = doubting()
+    assert tracker.update([make_detection(10, score=UNSURE)], 0.0) == []
+    tracker.update([make_detection(10, score=SURE)], STEP)
+    for i in range(2, 8):
+        assert tracker.update([make_detection(10, score=UNSURE)], i * STEP)[0].status is TrackStatus.TENTATIVE
+
+
+def test_unsure_detections_hold_a_track_for_a_while():
+    tracker = doubting()
+    for i in range(4):
+        tracker.update([make_detection(10, score=SURE)], i * STEP)
+    moved = [tracker.update([make_detection(10 + i, score=UNSURE)], (3 + i) * STEP)[0] for i in range(1, 10)]
+    assert {track.status for track in moved} == {TrackStatus.CONFIRMED}
+    assert moved[-1].box.xmin == 19
+    statuses = [track.status for i in range(13, 40) for track in tracker.update([make_detection(19, score=UNSURE)], i * STEP)]
+    assert TrackStatus.LOST in statuses
+    assert tracker.tracks(4.0) == []
+
+
+def test_a_sure_detection_renews_the_while():
+    tracker = doubting()
+    for i in range(60):
+        tracker.update([make_detection(10, score=SURE if i % 8 == 0 or i < 4 else UNSURE)], i * STEP)
+    assert [track.status for track in tracker.tracks(6.0)] == [TrackStatus.CONFIRMED]
+    assert [event.kind for event in tracker.take_events()] == [EventKind.NEW]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_second_unsure_box_on_one_face_makes_no_second_track(order):
+    tracker = doubting()
+    for i in range(5):
+        pair = [make_detection(12, score=SURE), make_detection(10, score=UNSURE)][::order]
+        tracks = tracker.update([make_detection(10, score=SURE)] if i == 0 else pair, i * STEP)
+    assert [(track.track_id, track.box.xmin) for track in tracks] == [(1, 12)]
+
+
+def test_a_sure_newcomer_does_not_take_the_track_of_an_unsure_neighbour():
+    tracker = doubting()
+    for i in range(4):
+        tracker.update([make_detection(100, score=SURE)], i * STEP)
+    tracks = tracker.update([make_detection(130, score=SURE), make_detection(101, score=UNSURE)], 4 * STEP)
+    assert [track.box.xmin for track in tracks] == [101, 130]
