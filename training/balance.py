@@ -39,10 +39,10 @@ def balance(model: keras.Model, samples: Sequence[Sample], labels: Sequence[Labe
     scores, truth = [], []
     for pixels, names in _batches(samples, labels, size, seed):
         scores.append(model.predict_on_batch(normalise(pixels)))
-        truth += [list(labels).index(name) for name in names]
+        truth += [labels.index(name) for name in names]
     off = best_step(np.log(np.maximum(np.concatenate(scores), 1e-9)), np.array(truth), labels)
     kernel, bias = model.get_layer("scores").get_weights()
-    bias[list(labels).index(Label.WITH_MASK)] -= off
+    bias[labels.index(Label.WITH_MASK)] -= off
     model.get_layer("scores").set_weights([kernel, bias])
     return off
 
@@ -52,7 +52,7 @@ def best_step(logits: Scores, truth: Truth, labels: Sequence[Label]) -> float:
 
     logits: float (N, K), up to a number per row. truth: int (N,). labels: in the order of the columns.
     """
-    mask = np.eye(len(labels))[list(labels).index(Label.WITH_MASK)]
+    mask = np.eye(len(labels))[labels.index(Label.WITH_MASK)]
     pairs = [with_without(truth, logits - step * mask, labels) for step in STEPS]
     accuracy = np.array([pair["balanced_accuracy"] if pair else 0.0 for pair in pairs])
     return float(STEPS[np.flatnonzero(accuracy >= accuracy.max() - SLACK)[0]])

@@ -169,9 +169,9 @@ def main(arguments: argparse.Namespace) -> int:
     if len(batches) == 0:
         raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
     model = build_detector(shape, arguments.width, fused=True)
-    if arguments.start_from:
+    if arguments.start_from and not arguments.resume:
         start_from(model, arguments.start_from, "of the same --width")
-        spread_batch_norms(model, [normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES))])
+        spread_batch_norms(model, (normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES))))
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
     shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)

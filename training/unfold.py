@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -30,7 +30,8 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
     norms = {norm.input._keras_history.operation.name: norm for norm in _layers(model, (keras.layers.BatchNormalization,))}
     for layer in _layers(model, LAYERS):
         op = _namesake(graph, layer.name, path)
-        kernel, bias = _kernel(op, layer), _real(op.inputs[2])
+        # TFLite keeps output channels first, and a depthwise kernel as (1, h, w, channels): in Keras both have that axis last
+        kernel, bias = np.moveaxis(_real(op.inputs[1]), 0, -1), _real(op.inputs[2])
         if kernel.shape != tuple(layer.kernel.shape):
             raise DataError(f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {tuple(layer.kernel.shape)})")
         layer.kernel.assign(kernel)
@@ -41,7 +42,7 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
             norm.set_weights([np.ones_like(bias), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
 
 
-def spread_batch_norms(model: keras.Model, batches: Sequence[Floats]) -> None:
+def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
     """Set the batch norms' mean and variance to those of their inputs on some pictures, and scale and shift such that the outputs stay.
 
     batches: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. Without this the first step with batch statistics would undo what
@@ -89,11 +90,3 @@ def _real(tensor: Tensor | None) -> Floats:
         along[tensor.axis] = -1
     zero, scale = (np.array(numbers, float).reshape(along) for numbers in (tensor.zero_points, tensor.scales))
     return np.asarray((values.reshape(tensor.shape) - zero) * scale, np.float32)
-
-
-def _kernel(op: Op, layer: keras.layers.Layer) -> Floats:
-    """A weight in Keras's order: TFLite keeps output channels first, and a depthwise kernel as (1, h, w, channels)."""
-    values = _real(op.inputs[1])
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return np.moveaxis(values, 0, -1)
-    return values.T if isinstance(layer, keras.layers.Dense) else np.moveaxis(values, 0, -1)
