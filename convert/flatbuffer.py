@@ -55,6 +55,17 @@ class Tensor:
         except (TypeError, ValueError):
             return None
 
+    def real_values(self) -> npt.NDArray[np.float64] | None:
+        """The real numbers of a quantised constant in its own shape: (q - zero point) x scale (Jacob et al. 2018); None for another tensor."""
+        values = self.values()
+        if values is None or not self.scales:
+            return None
+        along = [1] * len(self.shape)
+        if self.per_channel:
+            along[self.axis] = -1
+        zero, scale = (np.array(numbers, np.float64).reshape(along) for numbers in (self.zero_points, self.scales))
+        return np.asarray((values.reshape(self.shape) - zero) * scale)
+
 
 @dataclass(frozen=True, slots=True)
 class Op:

@@ -167,14 +167,10 @@ def _weights_db(reference: Op, op: Op) -> float | None:
     weights, exact = op.inputs[1], reference.inputs[1]
     if weights is None or exact is None:
         return None
-    values, expected = weights.values(), exact.values()
-    if values is None or expected is None or values.size != expected.size or not weights.scales:
+    values, expected = weights.real_values(), exact.values()
+    if values is None or expected is None or values.size != expected.size:
         return None
-    shape = [1] * len(weights.shape)
-    if weights.per_channel:
-        shape[weights.axis] = -1
-    scale = np.array(weights.scales if weights.per_channel else weights.scales[:1]).reshape(shape)
-    difference = expected.reshape(weights.shape) - values.reshape(weights.shape) * scale
+    difference = expected.reshape(weights.shape) - values
     return _decibels(float(np.sum(expected.astype(np.float64) ** 2)), float(np.sum(difference**2)))
 
 

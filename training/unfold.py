@@ -81,12 +81,8 @@ def _namesake(graph: Graph, layer: str, path: Path) -> Op:
 
 
 def _real(tensor: Tensor | None) -> Floats:
-    """A constant's real numbers in its own shape: (q - zero point) x scale (Jacob et al. 2018)."""
-    values = tensor.values() if tensor is not None else None
-    if tensor is None or values is None or not tensor.scales:
+    """A weight's real numbers. Raises ModelError where it is missing or float."""
+    values = None if tensor is None else tensor.real_values()
+    if values is None:
         raise ModelError("a weight is missing, or not quantised; give an int8 file")
-    along = [1] * len(tensor.shape)
-    if tensor.per_channel:
-        along[tensor.axis] = -1
-    zero, scale = (np.array(numbers, float).reshape(along) for numbers in (tensor.zero_points, tensor.scales))
-    return np.asarray((values.reshape(tensor.shape) - zero) * scale, np.float32)
+    return values.astype(np.float32)
