@@ -12,12 +12,11 @@ from edge.errors import DataError
 def build_classifier(size: int, alpha: float, classes: int, weights: str, dropout: float = 0.2) -> keras.Model:
     """A classifier of float32 (N, size, size, 3), values by `edge.preprocess.normalise`, to probabilities (N, classes).
 
-    weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file of the headless base. The batch norms always run in inference
-    mode: small batches of faces would spoil ImageNet's statistics. Raises DataError where the weights don't fit.
+    weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file of the headless base. Raises DataError where they don't fit.
     """
     base = _base(size, alpha, weights)
     inputs = keras.Input((size, size, 3), name="crop")
-    features = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs, training=False))
+    features = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs))
     features = keras.layers.Dropout(dropout, name="dropout")(features)
     outputs = keras.layers.Dense(classes, activation="softmax", name="scores")(features)
     return keras.Model(inputs, outputs, name="mask_classifier")
@@ -28,19 +27,19 @@ def base_of(model: keras.Model) -> keras.Model:
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
 
 
-def freeze_early_blocks(base: keras.Model, blocks: int) -> None:
-    """Make a MobileNetV2 trainable but for its stem and its first `blocks` inverted residual blocks.
+def make_tunable(base: keras.Model, frozen_blocks: int) -> None:
+    """Make a MobileNetV2 trainable but for its batch norms, its stem and its first `frozen_blocks` inverted residual blocks.
 
-    They see edges and colours, which faces share with ImageNet; they cost the most time to train; and some of their batch norms multiply by
-    50, so that steps of training too small for int8 weights would change what they say (measured: 4 % of the labels lost in conversion).
+    The batch norms: small batches of faces would spoil their statistics, and what was learned with a batch's own is not what runs at the door.
+    That it is `trainable=False` puts one into inference mode; `training=False` in a call would not, where `fit` calls the model around it.
+    The early blocks: they see edges and colours, which faces share with ImageNet; they cost the most time to train; and some of their batch norms
+    multiply by 50, so that steps of training too small for int8 weights would change what they say (measured: 4 % of the labels lost in conversion).
     """
     base.trainable = True
-    if blocks == 0:
-        return
+    early = frozen_blocks > 0
     for layer in base.layers:
-        if layer.name.startswith(f"block_{blocks}_"):
-            return
-        layer.trainable = False
+        early = early and not layer.name.startswith(f"block_{frozen_blocks}_")
+        layer.trainable = not early and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _base(size: int, alpha: float, weights: str) -> keras.Model:

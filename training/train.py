@@ -25,7 +25,7 @@ from edge.preprocess import CROP_MARGIN
 from edge.types import Label
 from training.balance import balance
 from training.batches import EvaluationBatches, TrainingBatches
-from training.classifier import base_of, build_classifier, freeze_early_blocks
+from training.classifier import base_of, build_classifier, make_tunable
 from training.cli import named_number, run
 from training.data import (
     Sample,
@@ -113,7 +113,8 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
 
     The weights are averaged over steps (EMA): with few held-out groups one epoch's own weights are judged by luck.
     """
-    freeze_early_blocks(base_of(model), 0 if arguments.weights == "none" else arguments.frozen_blocks)
+    if arguments.start_from or arguments.weights != "none":
+        make_tunable(base_of(model), arguments.frozen_blocks)
     out: Path = arguments.out
     steps = len(batches)
     schedule = keras.optimizers.schedules.CosineDecay(
