@@ -6,6 +6,7 @@ at a time: the jitter of a detector's box, masks drawn onto bare faces, few pixe
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import keras
@@ -52,6 +53,24 @@ def keras_layers(seed: int) -> keras.Sequential:
     )
 
 
+def expected_labels(samples: Iterable[Sample], labels: Sequence[Label]) -> dict[Label, float]:
+    """How many samples of each label augmentation makes of these on average: a drawn mask changes some."""
+    counts = dict.fromkeys(labels, 0.0)
+    low = DRAWN_LOW if Label.INCORRECT_MASK in counts else 0.0
+    for sample in samples:
+        drawn = _takes_mask(sample)
+        counts[sample.label] += 1 - drawn * (DRAWN_PROPER + low)
+        if drawn:
+            counts[Label.WITH_MASK] += DRAWN_PROPER
+        if drawn and low:
+            counts[Label.INCORRECT_MASK] += low
+    return counts
+
+
+def _takes_mask(sample: Sample) -> bool:
+    return sample.label is Label.WITHOUT_MASK and sample.landmarks is not None
+
+
 def _jitter(box: BoundingBox, rng: np.random.Generator) -> BoundingBox:
     """The box as a detector might have put it: shifted, larger or smaller, wider or taller."""
     dx, dy = rng.normal(0, 0.05, 2).clip(-0.12, 0.12) * (box.width, box.height)
@@ -62,7 +81,7 @@ def _jitter(box: BoundingBox, rng: np.random.Generator) -> BoundingBox:
 
 
 def _maybe_draw_mask(sample: Sample, pixels: Pixels, labels: frozenset[Label], rng: np.random.Generator) -> tuple[Pixels, Label]:
-    if sample.label is not Label.WITHOUT_MASK or sample.landmarks is None:
+    if not _takes_mask(sample):
         return pixels, sample.label
     dice = rng.random()
     if dice < DRAWN_PROPER:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge.pictures import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label
-from training.augment import augmented_crop, keras_layers
+from training.augment import augmented_crop, expected_labels, keras_layers
 from training.data import Sample, limit_sources
 
 Floats = npt.NDArray[np.float32]
@@ -53,7 +53,6 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._samples, self.labels, self.size, self.batch = samples, tuple(labels), size, batch
         self._limits, self._seed, self._epoch = limits, seed, epoch
         self._augmentation = keras_layers(seed)
-        self._weights = class_weights([sample.label for sample in samples], self.labels)
         self._draw()
 
     def __len__(self) -> int:
@@ -77,6 +76,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rng = np.random.default_rng((self._seed, self._epoch))
         drawn = limit_sources(self._samples, self._limits, rng)
         self._drawn = [drawn[i] for i in rng.permutation(len(drawn))]
+        self._weights = class_weights(expected_labels(drawn, self.labels))
 
 
 def one_hot(labels: Sequence[Label], order: Sequence[Label]) -> Floats:
@@ -84,9 +84,8 @@ def one_hot(labels: Sequence[Label], order: Sequence[Label]) -> Floats:
     return np.eye(len(order), dtype=np.float32)[[order.index(label) for label in labels]]
 
 
-def class_weights(labels: Sequence[Label], order: Sequence[Label]) -> dict[Label, float]:
+def class_weights(counts: Mapping[Label, float]) -> dict[Label, float]:
     """The square root of inverse frequency, 1 on average over samples: full inverse frequency lets a few odd pictures of a thin class rule."""
-    counts = {label: max(1, sum(1 for other in labels if other is label)) for label in order}
-    raw = {label: counts[label] ** -0.5 for label in order}
-    mean = sum(raw[label] * counts[label] for label in order) / max(1, len(labels))
-    return {label: raw[label] / mean for label in order}
+    raw = {label: max(1.0, count) ** -0.5 for label, count in counts.items()}
+    mean = sum(raw[label] * count for label, count in counts.items()) / max(1.0, sum(counts.values()))
+    return {label: weight / mean for label, weight in raw.items()}
