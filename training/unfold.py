@@ -22,9 +22,10 @@ LAYERS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 def take_folded_weights(model: keras.Model, path: Path) -> None:
     """Give every convolution and dense layer of a model the weights that its namesake has in a file which `convert.quantize` made.
 
-    A batch norm behind a convolution becomes that one's bias: mean 0, variance 1, scale 1. The model then computes what the file computes, less
-    the rounding of activations; `spread_batch_norms` makes it fit for training with batch statistics. Raises DataError where a layer has no
-    namesake or another shape, ModelError where the file cannot be read.
+    A batch norm behind a convolution gets mean 0, variance 1, the convolution's bias as shift, and as scale what brings each channel's weights to
+    the usual size: folded, those of some channels are a thousandth of others', and the first steps of an optimiser, equally large for all, would
+    undo them. The model then computes what the file computes, less the rounding of activations; `spread_batch_norms` makes it fit for training
+    with batch statistics. Raises DataError where a layer has no namesake or another shape, ModelError where the file cannot be read.
     """
     graph = read_graph(path)
     norms = {norm.input._keras_history.operation.name: norm for norm in _layers(model, (keras.layers.BatchNormalization,))}
@@ -34,12 +35,13 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
         kernel, bias = np.moveaxis(_real(op.inputs[1]), 0, -1), _real(op.inputs[2])
         if kernel.shape != tuple(layer.kernel.shape):
             raise DataError(f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {tuple(layer.kernel.shape)})")
-        layer.kernel.assign(kernel)
-        if layer.use_bias:
+        if layer.name in norms:
+            norm, scale = norms[layer.name], _channel_scale(kernel, -2 if isinstance(layer, keras.layers.DepthwiseConv2D) else -1)
+            layer.kernel.assign(kernel / scale)
+            norm.set_weights([scale.ravel(), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
+        else:
+            layer.kernel.assign(kernel)
             layer.bias.assign(bias)
-        elif layer.name in norms:
-            norm = norms[layer.name]
-            norm.set_weights([np.ones_like(bias), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
 
 
 def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
@@ -63,6 +65,14 @@ def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
         variance = np.maximum(total[1] / number - np.square(mean), 0)
         slope = gamma / np.sqrt(old_variance + norm.epsilon)
         norm.set_weights([slope * np.sqrt(variance + norm.epsilon), beta + slope * (mean - old_mean), mean, variance])
+
+
+def _channel_scale(kernel: Floats, axis: int) -> Floats:
+    """How much larger than usual (He et al. 2015) the weights of each output channel are, shaped to divide the kernel by; 1 where all are 0."""
+    others = tuple(i for i in range(kernel.ndim) if i != axis % kernel.ndim)
+    size = np.sqrt(np.mean(np.square(kernel), axis=others, keepdims=True))
+    usual = np.sqrt(2 * kernel.shape[axis] / kernel.size)
+    return np.asarray(np.where(size > 0, size / usual, 1), np.float32)
 
 
 def _layers(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.layers.Layer]:
