@@ -81,7 +81,7 @@ def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
     mining.on_epoch_begin(1)
     assert composer.difficulty is None
     mining.on_epoch_begin(mining.EVERY)
-    np.testing.assert_allclose(composer.difficulty, mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])), rtol=1e-4)
+    np.testing.assert_allclose(composer.difficulty, mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])) ** 2, rtol=1e-4)
 
 
 def test_finder_scales_boxes_to_the_picture_and_clips_them() -> None:

@@ -13,7 +13,7 @@ from training.detection_data import Scene
 from training.detection_example import Example, cut_window, flipped, join_tiles, with_pixels
 from training.detection_paste import occlude, paste_face, with_drawn_masks
 
-MIX, LATE_MIX = (0.53, 0.22, 0.12), (0.76, 0.06, 0.06)
+MIX, LATE_MIX = (0.46, 0.19, 0.11), (0.66, 0.05, 0.05)
 """How often a training picture is one window, four tiles, or pasted faces; the rest are pictures without faces.
 
 LATE_MIX holds from LATE, a part of the training, on: the end of it is spent on pictures like those of a camera (Ge et al. 2021, YOLOX).
