@@ -52,6 +52,12 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]
     first_decision = None
     devices: set[str] = set()
     for index in range(frames + WARM_UP):
+        if index == WARM_UP:
+            for counter in counted:
+                counter.times.clear()
+            resize_times.clear()
+            samples.clear()
+            devices.clear()
         begin = time.perf_counter()
         frame = source.read(5.0)
         if frame is None:
@@ -59,16 +65,10 @@ def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]
         read = time.perf_counter()
         result = pipeline.process(frame)
         first_decision = first_decision or process_age()
-        if index == WARM_UP:
-            for counter in counted:
-                counter.times.clear()
-            resize_times.clear()
-            samples.clear()
-            devices.clear()
         devices.add("edgetpu" if pipeline.accelerator and pipeline.accelerator.in_use else "cpu")
         samples["read"].append((read - begin) * 1e3)
         samples["loop"].append((time.perf_counter() - read) * 1e3)
-        samples["faces"].append(len(result.detections))
+        samples["faces"].append(sum(result.decision.counts.values()))
         for stage, value in result.timings_ms.items():
             samples[stage].append(value)
     samples["resize"] = resize_times
