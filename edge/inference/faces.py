@@ -13,7 +13,7 @@ from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maxi
 from edge.inference.card import DetectorCard, load_card
 from edge.inference.interpreter import Output, TFLiteModel
 from edge.pictures import import_cv2
-from edge.preprocess import resize
+from edge.preprocess import dequantise, resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
 
 CASCADE = "haarcascade_frontalface_default.xml"
@@ -41,6 +41,7 @@ class SSDFaceDetector:
         self.card, self._detector = card, card.detector
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
         self.model = TFLiteModel(card, threads, reference_kernels)
+        self._small = np.empty((card.height, card.width, 3), np.uint8)
         shapes = self.model.output_shapes()
         self._reader = _RawReader(card.detector, card.width, card.height, shapes, model) if card.detector.outputs == "raw" else None
         self._names = None if self._reader else _postprocess_outputs(card.detector, shapes, model)
@@ -51,10 +52,13 @@ class SSDFaceDetector:
         return self.read(outputs, frame.width, frame.height)
 
     def prepare(self, frame: Frame) -> Pixels:
-        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough."""
+        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough.
+
+        It holds until the next call.
+        """
         preview = frame.preview
         small = preview is not None and preview.shape[1] >= self.card.width and preview.shape[0] >= self.card.height
-        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height)
+        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height, self._small)
 
     def read(self, outputs: list[Output], width: int, height: int) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""
@@ -64,8 +68,7 @@ class SSDFaceDetector:
             boxes, scores = boxes[kept], scores[kept]
         else:
             boxes, scores = self._read_postprocessed(outputs)
-        scale = np.array([width / self.card.width, height / self.card.height] * 2, np.float32)
-        return _detections(boxes * scale, scores, width, height)
+        return _detections(boxes, scores, self.card.width, self.card.height, width, height)
 
     def _read_postprocessed(self, outputs: list[Output]) -> tuple[Floats, Floats]:
         """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
@@ -99,17 +102,19 @@ class _RawReader:
         """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
         threshold = min(max(threshold, 1e-4), 1 - 1e-4)
         logit = math.log(threshold / (1 - threshold))
-        boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
-        for score_index, box_index, anchors in self._levels:
+        logits, raw, anchors = [], [], []
+        for score_index, box_index, level in self._levels:
             score, box = outputs[score_index], outputs[box_index]
-            found = np.flatnonzero(score.values.reshape(-1) >= math.ceil(logit / score.scale + score.zero_point))
-            if not len(found):
-                continue
-            logits = (score.values.reshape(-1)[found].astype(np.float32) - score.zero_point) * score.scale
-            raw = (box.values.reshape(-1, 4)[found].astype(np.float32) - box.zero_point) * box.scale
-            boxes.append(decode_boxes(raw, anchors[found], self._variances))
-            scores.append((1 / (1 + np.exp(-logits))).astype(np.float32))
-        return np.concatenate(boxes), np.concatenate(scores)
+            values = score.values.reshape(-1)
+            found = np.flatnonzero(values >= math.ceil(logit / score.scale + score.zero_point))
+            if len(found):
+                logits.append(dequantise(values[found], score.scale, score.zero_point))
+                raw.append(dequantise(box.values.reshape(-1, 4)[found], box.scale, box.zero_point))
+                anchors.append(level[found])
+        if not logits:
+            return np.empty((0, 4), np.float32), np.empty(0, np.float32)
+        scores = np.asarray(1 / (1 + np.exp(-np.concatenate(logits))), np.float32)
+        return decode_boxes(np.concatenate(raw), np.concatenate(anchors), self._variances), scores
 
 
 def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> dict[str, str]:
@@ -157,13 +162,13 @@ class CascadeFaceDetector:
             return []
         corners = np.asarray(found, np.float32)
         corners[:, 2:] += corners[:, :2]
-        corners *= np.array([frame.width / small.shape[1], frame.height / small.shape[0]] * 2, np.float32)
         scores = np.asarray(1 / (1 + np.exp(-np.ravel(weights) / 2)), np.float32)
-        return _detections(corners, scores, frame.width, frame.height)
+        return _detections(corners, scores, small.shape[1], small.shape[0], frame.width, frame.height)
 
 
-def _detections(corners: Floats, scores: Floats, width: int, height: int) -> list[Detection]:
-    """Clipped to the frame, best first; what lies wholly outside is dropped."""
-    boxes = [BoundingBox(*corner).clip(width, height) for corner in corners.tolist()]
+def _detections(corners: Floats, scores: Floats, seen_width: int, seen_height: int, width: int, height: int) -> list[Detection]:
+    """Corners in px of the picture that the detector saw as boxes in px of the frame, clipped to it, best first; what lies outside is dropped."""
+    x, y = width / seen_width, height / seen_height
+    boxes = [BoundingBox(*corner).scale(x, y).clip(width, height) for corner in corners.tolist()]
     found = [Detection(box, score) for box, score in zip(boxes, scores.tolist(), strict=True) if box.area > 0]
     return sorted(found, key=lambda detection: -detection.score)

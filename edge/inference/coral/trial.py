@@ -34,7 +34,7 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
     """Run the trial picture on the CPU. Each model keeps the input that it had: a frame may be waiting in it."""
     inputs, outputs, milliseconds = [], [], 0.0
     for model in models:
-        waiting, accelerated = model.values, model.accelerated
+        waiting, accelerated = model.values(), model.accelerated
         model.accelerated = None
         picture = trial_picture(model.card.width, model.card.height)
         inputs.append(quantise(picture, model.input_spec.scale, model.input_spec.zero_point)[None])
