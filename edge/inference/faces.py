@@ -106,7 +106,7 @@ class _RawReader:
         for score_index, box_index, level in self._levels:
             score, box = outputs[score_index], outputs[box_index]
             values = score.values.reshape(-1)
-            found = np.flatnonzero(values >= math.ceil(logit / score.scale + score.zero_point))
+            (found,) = (values >= math.ceil(logit / score.scale + score.zero_point)).nonzero()
             if len(found):
                 logits.append(dequantise(values[found], score.scale, score.zero_point))
                 raw.append(dequantise(box.values.reshape(-1, 4)[found], box.scale, box.zero_point))
