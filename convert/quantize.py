@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from convert.bias import round_weights
 from convert.cards import base_card, read_notes, read_run, write_card
 from convert.detectors import quantise_detector
 from convert.tflite import Floats, quantise_model
@@ -28,6 +29,9 @@ from training.cli import input_size, run
 from training.data import Sample, read_samples, read_split
 from training.evaluate import TFLiteScorer, evaluate
 from training.evaluate_detector import detection_text
+
+ROUNDING_CROPS = 96
+"""So many of the calibration crops set the shifts that make up for rounded weights: means need fewer pictures than extremes do."""
 
 
 def draw_evenly(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
@@ -64,13 +68,19 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
     groups = read_split(split) if split.is_file() else {}
     calibration = draw_evenly([s for s in samples if groups.get(s.group, "train") == "train"], arguments.calibration, arguments.seed)
     model = keras.models.load_model(arguments.model / "model.keras", compile=False)
-    arguments.out.write_bytes(quantise_model(model, calibration_crops(calibration, config["size"])))
+    crops = calibration_crops(calibration, config["size"])
+    round_weights(model, crops[:ROUNDING_CROPS])
+    arguments.out.write_bytes(quantise_model(model, crops))
     card = base_card(arguments.out, "classification", read_notes(arguments.notes)) | {
         "labels": config["labels"],
         "crop_margin": config["crop_margin"],
         "architecture": f"MobileNetV2, alpha {config['alpha']}, global average pooling, dense softmax",
         "training": {key: config[key] for key in ("arguments", "samples", "sources", "with_mask_logit_lowered_by") if key in config},
-        "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
+        "quantisation": {
+            "kind": "int8, full integer, post-training, bias correction",
+            "calibration_pictures": len(calibration),
+            "seed": arguments.seed,
+        },
     }
     write_card(arguments.out, card)  # the scorer below refuses a model without a card
     tested = [sample for folder in arguments.test_data for sample in read_samples(folder)] if arguments.test_data else samples
