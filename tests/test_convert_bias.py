@@ -7,7 +7,7 @@ pytest.importorskip("tensorflow", reason="the training extra is not installed: t
 
 import keras
 
-from convert.bias import rounded, round_weights
+from convert.bias import round_weights, rounded
 from training.classifier import base_of, build_classifier
 
 pytestmark = pytest.mark.training
