@@ -28,10 +28,9 @@ def crop(pixels: Pixels, box: BoundingBox, margin: float = CROP_MARGIN) -> Pixel
     return pixels[ymin:ymax, xmin:xmax]
 
 
-def resize(pixels: Pixels, width: int, height: int, out: Pixels | None = None) -> Pixels:
-    """Stretch to width x height. uint8 (H, W, 3) in, uint8 (height, width, 3) out; where the size is right already, the same picture.
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Stretch to width x height. uint8 (H, W, 3) in, uint8 (height, width, 3) out.
 
-    out: such a picture to write into. Memory that is used again is warm: that saves a fifth of the time, frame after frame.
     By area where a side shrinks to less than half, else bilinear: down to a half, its four neighbours are all the pixels there are, and
     OpenCV does it six times as fast.
     """
@@ -40,7 +39,7 @@ def resize(pixels: Pixels, width: int, height: int, out: Pixels | None = None) -
     if pixels.shape[:2] == (height, width):
         return pixels
     far = pixels.shape[0] > 2 * height or pixels.shape[1] > 2 * width
-    return np.asarray(cv2.resize(pixels, (width, height), dst=out, interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR), np.uint8)
 
 
 def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:

@@ -31,12 +31,12 @@ def make_tunable(base: keras.Model, frozen_blocks: int) -> None:
     """Make a MobileNetV2 trainable but for its batch norms, its stem and its first `frozen_blocks` inverted residual blocks.
 
     The batch norms: small batches of faces would spoil their statistics, and what was learned with a batch's own is not what runs at the door.
-    That it is `trainable=False` puts one into inference mode; `training=False` in a call would not, where `fit` calls the model around it.
+    `trainable=False` puts one into inference mode; `training=False` in a call would not, where `fit` calls the model around it.
     The early blocks: they see edges and colours, which faces share with ImageNet; they cost the most time to train; and some of their batch norms
     multiply by 50, so that steps of training too small for int8 weights would change what they say (measured: 4 % of the labels lost in conversion).
     """
     base.trainable = True
-    early = frozen_blocks > 0
+    early = True
     for layer in base.layers:
         early = early and not layer.name.startswith(f"block_{frozen_blocks}_")
         layer.trainable = not early and not isinstance(layer, keras.layers.BatchNormalization)

@@ -41,7 +41,6 @@ class SSDFaceDetector:
         self.card, self._detector = card, card.detector
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
         self.model = TFLiteModel(card, threads, reference_kernels)
-        self._small = np.empty((card.height, card.width, 3), np.uint8)
         shapes = self.model.output_shapes()
         self._reader = _RawReader(card.detector, card.width, card.height, shapes, model) if card.detector.outputs == "raw" else None
         self._names = None if self._reader else _postprocess_outputs(card.detector, shapes, model)
@@ -52,13 +51,10 @@ class SSDFaceDetector:
         return self.read(outputs, frame.width, frame.height)
 
     def prepare(self, frame: Frame) -> Pixels:
-        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough.
-
-        It holds until the next call.
-        """
+        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough."""
         preview = frame.preview
         small = preview is not None and preview.shape[1] >= self.card.width and preview.shape[0] >= self.card.height
-        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height, self._small)
+        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height)
 
     def read(self, outputs: list[Output], width: int, height: int) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""

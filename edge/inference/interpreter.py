@@ -109,7 +109,7 @@ class TFLiteModel:
         return self.outputs()
 
     def set_input(self, pixels: Pixels) -> None:
-        """Quantise a picture into the input tensor, in its own memory: half a megabyte less to move in every frame."""
+        """Quantise a picture into the input tensor, in its own memory: a copy less in every frame."""
         quantise(pixels[None], self.input_spec.scale, self.input_spec.zero_point, self._interpreter.tensor(self._input["index"])())
 
     def values(self) -> npt.NDArray[np.int8]:
