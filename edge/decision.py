@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.types import Decision, Label, State, Track, TrackStatus
@@ -13,6 +12,9 @@ AT_A_TIME = "at a time"
 
 LOOKING = "looking"
 """The reason while a face is not named yet: the one `uncertain` that is as it should be."""
+
+
+_NOBODY = dict.fromkeys(Label, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class Policy:
 
     def decide(self, tracks: Sequence[Track], now: float) -> Decision:
         """The decision after one frame."""
-        faces = [track for track in tracks if self._takes_part(track)]
-        counts = Counter(track.label for track in faces)
+        counts = _NOBODY.copy()
+        for track in tracks:
+            counts[track.label] += self._takes_part(track)
         state, reason = _judge(counts, self.settings.max_faces)
         held = self._decision
         early = held is not None and now - held.since < self.settings.min_on_s
@@ -47,22 +50,23 @@ class Policy:
 
     def fail(self, reason: str, now: float) -> Decision:
         """No trustworthy picture: `uncertain` at once, never `pass`."""
-        return self._settle(State.UNCERTAIN, Counter(), reason, now)
+        return self._settle(State.UNCERTAIN, _NOBODY.copy(), reason, now)
 
     def _takes_part(self, track: Track) -> bool:
         big = track.box.height >= self.settings.min_face_px or track.label is not Label.UNKNOWN
         return big and track.status is TrackStatus.CONFIRMED
 
-    def _settle(self, state: State, counts: Counter[Label], reason: str, now: float) -> Decision:
+    def _settle(self, state: State, counts: Mapping[Label, int], reason: str, now: float) -> Decision:
         since = self._decision.since if self._decision is not None and self._decision.state is state else now
-        self._decision = Decision(state, since, {label: counts[label] for label in Label}, reason)
+        self._decision = Decision(state, since, counts, reason)
         return self._decision
 
 
-def _judge(counts: Counter[Label], max_faces: int) -> tuple[State, str]:
-    if not counts.total():
+def _judge(counts: Mapping[Label, int], max_faces: int) -> tuple[State, str]:
+    faces = sum(counts.values())
+    if not faces:
         return State.IDLE, "nobody in view"
-    if max_faces and counts.total() > max_faces:
+    if max_faces and faces > max_faces:
         return State.DENY, f"{'one' if max_faces == 1 else max_faces} {AT_A_TIME}"
     if counts[Label.WITHOUT_MASK]:
         return State.DENY, "a face without a mask"

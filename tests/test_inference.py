@@ -190,7 +190,7 @@ def test_the_preview_is_read_where_there_is_one():
 
 def test_a_card_with_other_levels_is_refused(model_copy):
     detector = json.loads((DATA / "blobs.json").read_text())["detector"] | {"levels": [{"stride": 8, "sizes": [[8, 8]]}]}
-    with pytest.raises(ModelError, match=r"no output of shape \(1, 6, 8, 1\)"):
+    with pytest.raises(ModelError, match=r"no int8 output of shape \(1, 6, 8, 1\)"):
         SSDFaceDetector(model_copy("blobs", {"detector": detector}))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +13,7 @@ import numpy as np
 from edge.errors import MissingLibraryError, ModelError
 from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maximum_suppression
 from edge.inference.card import DetectorCard, load_card
-from edge.inference.interpreter import Output, TFLiteModel
+from edge.inference.interpreter import Output, TensorSpec, TFLiteModel
 from edge.pictures import import_cv2
 from edge.preprocess import dequantise, resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
@@ -41,9 +43,9 @@ class SSDFaceDetector:
         self.card, self._detector = card, card.detector
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
         self.model = TFLiteModel(card, threads, reference_kernels)
-        shapes = self.model.output_shapes()
-        self._reader = _RawReader(card.detector, card.width, card.height, shapes, model) if card.detector.outputs == "raw" else None
-        self._names = None if self._reader else _postprocess_outputs(card.detector, shapes, model)
+        raw = card.detector.outputs == "raw"
+        self._reader = _RawReader(card.detector, card.width, card.height, self.model.output_specs, model) if raw else None
+        self._names = None if raw else _postprocess_outputs(card.detector, self.model.output_shapes(), model)
 
     def detect(self, frame: Frame) -> list[Detection]:
         pixels = self.prepare(frame)
@@ -76,41 +78,61 @@ class SSDFaceDetector:
         return by_name[self._names["boxes"]][keep][:, [1, 0, 3, 2]] * size, scores[keep]
 
 
-class _RawReader:
-    """Boxes from logits and offsets, level by level. Scores are compared as int8: only what passes is dequantised and decoded."""
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One level of a raw detector: where its two outputs stand among the file's, and what their bytes stand for.
 
-    def __init__(self, card: DetectorCard, width: int, height: int, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> None:
+    score: of the logits. scores, offsets: float32 (256,), by the value of the byte. anchors: float32 (N, 4).
+    """
+
+    score_index: int
+    box_index: int
+    score: TensorSpec
+    scores: Floats
+    offsets: Floats
+    anchors: Floats
+
+
+class _RawReader:
+    """Boxes from logits and offsets, level by level. Scores are compared as int8: only what passes is looked up and decoded."""
+
+    def __init__(self, card: DetectorCard, width: int, height: int, specs: Sequence[TensorSpec], model: Path | str) -> None:
         self._variances = card.variances
         self._levels = []
         for level in card.levels:
             grid, count = (-(-height // level.stride), -(-width // level.stride)), len(level.sizes)
-            positions = {shape: i for i, (_, shape) in enumerate(shapes)}
+            positions = {spec.shape: i for i, spec in enumerate(specs) if spec.dtype == "int8"}
             wanted = (1, *grid, count), (1, *grid, 4 * count)
             missing = [shape for shape in wanted if shape not in positions]
             if missing:
                 raise ModelError(
-                    f"{model}: has no output of shape {missing[0]}, as stride {level.stride} on its card needs; take the card made with it"
+                    f"{model}: has no int8 output of shape {missing[0]}, as stride {level.stride} on its card needs; take the card made with it"
                 )
+            score, box = (positions[shape] for shape in wanted)
+            scores = np.asarray(1 / (1 + np.exp(-_table(specs[score]))), np.float32)
             anchors = level_anchors(width, height, level.stride, level.sizes)
-            self._levels.append((positions[wanted[0]], positions[wanted[1]], anchors))
+            self._levels.append(_Level(score, box, specs[score], scores, _table(specs[box]), anchors))
 
     def boxes(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
         """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
         threshold = min(max(threshold, 1e-4), 1 - 1e-4)
         logit = math.log(threshold / (1 - threshold))
-        logits, raw, anchors = [], [], []
-        for score_index, box_index, level in self._levels:
-            score, box = outputs[score_index], outputs[box_index]
-            values = score.values.reshape(-1)
-            (found,) = (values >= math.ceil(logit / score.scale + score.zero_point)).nonzero()
+        scores, offsets, anchors = [], [], []
+        for level in self._levels:
+            values = outputs[level.score_index].values.reshape(-1)
+            (found,) = (values >= math.ceil(logit / level.score.scale + level.score.zero_point)).nonzero()
             if len(found):
-                logits.append(dequantise(values[found], score.scale, score.zero_point))
-                raw.append(dequantise(box.values.reshape(-1, 4)[found], box.scale, box.zero_point))
-                anchors.append(level[found])
-        if not logits:
+                scores.append(level.scores[values[found].view(np.uint8)])
+                offsets.append(level.offsets[outputs[level.box_index].values.reshape(-1, 4)[found].view(np.uint8)])
+                anchors.append(level.anchors[found])
+        if not scores:
             return np.empty((0, 4), np.float32), np.empty(0, np.float32)
-        scores = np.asarray(1 / (1 + np.exp(-np.concatenate(logits))), np.float32)
-        return decode_boxes(np.concatenate(raw), np.concatenate(anchors), self._variances), scores
+        return decode_boxes(np.concatenate(offsets), np.concatenate(anchors), self._variances), np.concatenate(scores)
+
+
+def _table(spec: TensorSpec) -> Floats:
+    """float32 (256,): what the bytes 0..255 of an int8 tensor stand for. A look-up is one step, arithmetic on a few bytes takes five."""
+    return dequantise(np.arange(256).astype(np.uint8).view(np.int8), spec.scale, spec.zero_point)
 
 
 def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> dict[str, str]:
