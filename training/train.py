@@ -146,7 +146,8 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
                 save_weights_only=True,
                 initial_value_threshold=best,
             ),
-            keras.callbacks.EarlyStopping(monitor="val_loss", patience=arguments.patience, verbose=1),
+            # not in the first half: steps are large there, and what they cost comes back at the end
+            keras.callbacks.EarlyStopping(monitor="val_loss", patience=arguments.patience, start_from_epoch=arguments.epochs // 2, verbose=1),
             keras.callbacks.TerminateOnNaN(),
         ],
         verbose=1 if sys.stderr.isatty() else 2,
@@ -250,7 +251,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="1..16",
         help="first blocks that keep their weights (default: %(default)s)",
     )
-    add("--patience", type=int, default=5, help="stop after so many epochs without a lower validation loss (default: %(default)s)")
+    add("--patience", type=int, default=5, help="in the second half, stop after so many epochs without a lower validation loss (default: %(default)s)")
     add("--batch", type=int, default=64, help="(default: %(default)s)")
     add("--learning-rate", type=float, default=3e-4, help="of the fine-tuning, at its highest (default: %(default)s)")
     add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
