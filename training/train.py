@@ -251,7 +251,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="1..16",
         help="first blocks that keep their weights (default: %(default)s)",
     )
-    add("--patience", type=int, default=5, help="in the second half, stop after so many epochs without a lower validation loss (default: %(default)s)")
+    add("--patience", type=int, default=5, help="in the second half, stop after so many epochs without lower validation loss (default: %(default)s)")
     add("--batch", type=int, default=64, help="(default: %(default)s)")
     add("--learning-rate", type=float, default=3e-4, help="of the fine-tuning, at its highest (default: %(default)s)")
     add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
