@@ -40,7 +40,10 @@ MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
 CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
 
 HOLDING_SCORE = 0.75
-"""A face that is followed needs this part of the score threshold, which a new one must reach."""
+"""A face that is followed needs this part of the score threshold."""
+
+BEGINNING_SCORE = 0.2
+"""A new one needs the threshold and this part of what it lacks to 1, at 0.5 ByteTrack's 0.1: a person comes nearer, a patterned cushion does not."""
 
 
 def camera_settings(config: Config) -> CameraSettings:
@@ -115,7 +118,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
     detector, classifier = build_detector(config), build_classifier(config)
     sure = 0.0
     if isinstance(detector, SSDFaceDetector):
-        sure = detector.score_threshold
+        sure = detector.score_threshold + BEGINNING_SCORE * (1 - detector.score_threshold)
         detector.score_threshold *= HOLDING_SCORE
     return Pipeline(
         detector,

@@ -47,7 +47,9 @@ class DetectorConfig:
     """Finding faces."""
 
     model: str = _option("auto", "auto (the shipped detector, else the cascade), cascade, or the path of a .tflite file with its card")
-    score_threshold: float = _option(0.0, "0..1, of a new face; one that is followed needs three quarters of it. 0: the one on the model's card", 0)
+    score_threshold: float = _option(
+        0.0, "0..1; run asks a new face for a fifth of what lacks to 1 more, one that it follows for three quarters. 0: the card's", 0
+    )
     threads: int = _option(0, "0: one per core, at most 4", 0)
 
 
