@@ -48,7 +48,7 @@ class DetectorConfig:
 
     model: str = _option("auto", "auto (the shipped detector, else the cascade), cascade, or the path of a .tflite file with its card")
     score_threshold: float = _option(
-        0.0, "0..1; run asks a new face for a fifth of what lacks to 1 more, one that it follows for three quarters. 0: the card's", 0
+        0.0, "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's", 0
     )
     threads: int = _option(0, "0: one per core, at most 4", 0)
 

@@ -99,9 +99,9 @@ class _RawReader:
     def __init__(self, card: DetectorCard, width: int, height: int, specs: Sequence[TensorSpec], model: Path | str) -> None:
         self._variances = card.variances
         self._levels = []
+        positions = {spec.shape: i for i, spec in enumerate(specs) if spec.dtype == "int8"}
         for level in card.levels:
             grid, count = (-(-height // level.stride), -(-width // level.stride)), len(level.sizes)
-            positions = {spec.shape: i for i, spec in enumerate(specs) if spec.dtype == "int8"}
             wanted = (1, *grid, count), (1, *grid, 4 * count)
             missing = [shape for shape in wanted if shape not in positions]
             if missing:
