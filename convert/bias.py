@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float32]
 LEVELS = 127
 """The largest step of a symmetric int8 weight."""
 
+BATCH = 8
+"""Pictures at a time: the activations of all layers are held for so many, at 224 px some 90 MB each."""
+
 
 def round_weights(model: keras.Model, pictures: Floats) -> None:
     """Give a classifier of `training.classifier` int8 weights, in place, and shifts with which every channel's mean stays what it was.
@@ -29,17 +32,16 @@ def round_weights(model: keras.Model, pictures: Floats) -> None:
     """
     base, dense = base_of(model), model.get_layer("scores")
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    expected = [_mean(output) for output in keras.Model(base.input, [norm.output for norm in norms])(pictures, training=False)]
-    features = keras.Model(model.input, dense.input)
-    scores = _mean(features(pictures, training=False)) @ dense.get_weights()[0]
+    expected = _means(base.input, [norm.output for norm in norms], pictures)
+    scores = _means(model.input, [dense.input], pictures)[0] @ dense.get_weights()[0]
     for norm, mean in zip(tqdm(norms, desc="rounding weights", unit="layer", file=sys.stderr), expected, strict=True):
         convolution = norm.input._keras_history.operation
         depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
         convolution.kernel.assign(rounded(np.asarray(convolution.kernel), (0, 1, 3) if depthwise else (0, 1, 2)))
-        norm.beta.assign_add(mean - _mean(keras.Model(base.input, norm.output)(pictures, training=False)))
+        norm.beta.assign_add(mean - _means(base.input, [norm.output], pictures)[0])
     kernel, bias = dense.get_weights()
     kernel = rounded(kernel, (0, 1))
-    dense.set_weights([kernel, bias + scores - _mean(features(pictures, training=False)) @ kernel])
+    dense.set_weights([kernel, bias + scores - _means(model.input, [dense.input], pictures)[0] @ kernel])
 
 
 def rounded(kernel: Floats, axes: tuple[int, ...]) -> Floats:
@@ -48,7 +50,12 @@ def rounded(kernel: Floats, axes: tuple[int, ...]) -> Floats:
     return np.asarray(np.round(kernel / step) * step, np.float32)
 
 
-def _mean(values: keras.KerasTensor) -> Floats:
-    """Per channel, the last axis: float32 (C,)."""
-    values = keras.ops.convert_to_numpy(values)
-    return np.asarray(values.mean(axis=tuple(range(values.ndim - 1))), np.float32)
+def _means(inputs: keras.KerasTensor, outputs: list[keras.KerasTensor], pictures: Floats) -> list[Floats]:
+    """Of some tensors of a model, per channel, the last axis: float32 (C,) each."""
+    probe = keras.Model(inputs, outputs)
+    sums: list[npt.NDArray[np.float64]] = [np.zeros(output.shape[-1]) for output in outputs]
+    for start in range(0, len(pictures), BATCH):
+        batch = pictures[start : start + BATCH]
+        for total, values in zip(sums, keras.tree.flatten(probe(batch, training=False)), strict=True):
+            total += len(batch) * keras.ops.convert_to_numpy(values).mean(axis=tuple(range(values.ndim - 1)))
+    return [np.asarray(total / len(pictures), np.float32) for total in sums]
