@@ -23,8 +23,8 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
     """Give every convolution and dense layer of a model the weights that its namesake has in a file which `convert.quantize` made.
 
     A batch norm behind a convolution gets mean 0, variance 1, the convolution's bias as shift, and as scale what brings each channel's weights to
-    the usual size: folded, those of some channels are a thousandth of others', and the first steps of an optimiser, equally large for all, would
-    undo them. The model then computes what the file computes, less the rounding of activations; `spread_batch_norms` makes it fit for training
+    the usual size: folded, those of some channels are a thousandth of others', and an optimiser's steps, equally large for all, would change the
+    small ones most. The model then computes what the file computes, less the rounding of activations; `spread_batch_norms` makes it fit for training
     with batch statistics. Raises DataError where a layer has no namesake or another shape, ModelError where the file cannot be read.
     """
     graph = read_graph(path)
