@@ -53,11 +53,14 @@ def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float,
     boxes: (N, 4) corners. scores: (N,). Only the best `limit` are looked at, so that a noisy picture costs no more than a quiet one.
     Returns the kept indices, best first.
     """
-    order = np.argsort(-scores, kind="stable")[:limit]
-    best = boxes[order]
-    overlaps = pairwise_iou(best, best) > iou_threshold
-    alive = np.ones(len(order), bool)
-    for i in range(len(order)):
-        if alive[i]:
-            alive[i + 1 :] &= ~overlaps[i, i + 1 :]
-    return order[alive]
+    order = (-scores).argsort(kind="stable")[:limit]
+    low, high = boxes[order, :2], boxes[order, 2:]
+    area = _areas(boxes[order])
+    kept, left = [], np.arange(len(order))
+    while left.size:
+        best, left = left[0], left[1:]
+        kept.append(order[best])
+        sides = np.maximum(np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]), 0)
+        overlap = sides[:, 0] * sides[:, 1]
+        left = left[overlap <= iou_threshold * (area[best] + area[left] - overlap)]
+    return np.array(kept, np.intp)
