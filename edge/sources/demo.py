@@ -66,6 +66,7 @@ class DemoSource(ContextMixin):
         portrait = read_picture(PORTRAIT)
         self._wall = _make_wall(portrait)
         self._alpha = _person_alpha()
+        self._beside = 1 - self._alpha
         self._people = {name: portrait if style is None else draw_mask(portrait, LANDMARKS, style) for name, style in STYLES.items()}
         self._people = {name: resize(picture, *_person_size()) for name, picture in self._people.items()}
 
@@ -94,8 +95,7 @@ class DemoSource(ContextMixin):
         if action != "nobody":
             x = STAND_X + {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0) * (WIDTH - STAND_X)
             self._paste(scene, self._people[action], round(x + 6 * np.sin(2.1 * at)), round(4 * np.sin(3.3 * at)))
-        noise = np.random.default_rng(index).integers(-3, 4, (HEIGHT // 4, WIDTH // 4, 1), np.int16).repeat(4, 0).repeat(4, 1)
-        return np.asarray(np.clip(scene.astype(np.int16) + noise, 0, 255), np.uint8)
+        return _grainy(scene, index)
 
     def _paste(self, scene: Pixels, person: Pixels, x: int, y: int) -> None:
         height, width = person.shape[:2]
@@ -103,9 +103,8 @@ class DemoSource(ContextMixin):
         if left >= right:
             return
         part = slice(top - y, bottom - y), slice(left - x, right - x)
-        alpha = self._alpha[part]
         behind = scene[top:bottom, left:right]
-        scene[top:bottom, left:right] = (person[part] * alpha + behind * (1 - alpha)).astype(np.uint8)
+        behind[:] = import_cv2().blendLinear(person[part], behind, self._alpha[part], self._beside[part])
 
 
 def act(at: float) -> tuple[str, float]:
@@ -130,11 +129,19 @@ def _make_wall(portrait: Pixels) -> Pixels:
     return np.asarray(wall, np.uint8)
 
 
+def _grainy(scene: Pixels, seed: int) -> Pixels:
+    """With the noise of a sensor, in grains of 4x4 px."""
+    cv2 = import_cv2()
+    grains = np.random.default_rng(seed).integers(-3, 4, (HEIGHT // 4, WIDTH // 4), np.int16)
+    noise = cv2.resize(grains, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.add(scene, cv2.merge([noise] * 3), dtype=cv2.CV_8U), np.uint8)
+
+
 def _person_alpha() -> npt.NDArray[np.float32]:
-    """float32 (h, w, 1): head and shoulders with a soft edge."""
+    """float32 (h, w): head and shoulders with a soft edge."""
     cv2 = import_cv2()
     mask = np.zeros((512, 512), np.float32)
     cv2.ellipse(mask, (224, 110), (78, 100), 0, 0, 360, 1.0, -1)
     cv2.ellipse(mask, (215, 400), (170, 225), 0, 0, 360, 1.0, -1)
     soft = cv2.GaussianBlur(mask, (0, 0), 8)
-    return np.asarray(cv2.resize(soft, _person_size())[..., None], np.float32)
+    return np.asarray(cv2.resize(soft, _person_size()), np.float32)
