@@ -13,7 +13,15 @@ ONE = (pytest.approx(1), pytest.approx(1), 1)
 FACE, OTHER, TINY = (100, 100, 140, 150), (300, 100, 340, 150), (10, 10, 16, 18)
 
 
-def picture(faces: list, found: list, labels: list | None = None, ignored: list | None = None, source: str = "a", width: int = 640) -> Judged:
+def picture(
+    faces: list,
+    found: list,
+    labels: list | None = None,
+    ignored: list | None = None,
+    source: str = "a",
+    width: int = 640,
+    lightness: list | None = None,
+) -> Judged:
     return Judged(
         source,
         width,
@@ -21,6 +29,7 @@ def picture(faces: list, found: list, labels: list | None = None, ignored: list 
         np.array(faces, np.float32).reshape(-1, 4),
         tuple(labels or ["with_mask"] * len(faces)),
         np.array(ignored or [False] * len(faces), bool),
+        np.array(lightness or [128] * len(faces), np.float32),
         np.array([row[:4] for row in found], np.float32).reshape(-1, 4),
         np.array([row[4] for row in found], np.float32),
     )
@@ -76,6 +85,12 @@ def test_recall_per_category_and_source() -> None:
     figures = detection_metrics(judged, 0.5)
     assert figures["all"]["recall_per_category"] == {"with_mask": {"recall": 1.0, "n": 1}, "without_mask": {"recall": 0.5, "n": 2}}
     assert figures["per_source"]["b"]["recall"] == 1 and figures["per_source"]["a"]["recall"] == 0.5
+
+
+def test_recall_by_lightness() -> None:
+    judged = [picture([FACE, OTHER, TINY], [moved(FACE, 0, 0.9)], lightness=[200, 40, 40])]
+    rows = detection_metrics(judged, 0.5)["all"]["recall_by_lightness"]
+    assert rows[">=140"] == {"recall": 1.0, "n": 1} and rows["<60"] == {"recall": 0.0, "n": 1} and rows["85-110"] == {"recall": None, "n": 0}
 
 
 def test_backgrounds_count_apart() -> None:

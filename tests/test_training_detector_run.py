@@ -16,9 +16,10 @@ keras = pytest.importorskip("keras")
 from edge.errors import DataError  # noqa: E402
 from edge.pictures import read_picture, write_picture  # noqa: E402
 from training import train_detector  # noqa: E402
+from training.detection_data import make_scene  # noqa: E402
 from training.detection_fit import Mining, Schedule, append_history  # noqa: E402
 from training.detection_metrics import Judged  # noqa: E402
-from training.detection_report import TILE, contact_sheet, keras_finder, mistakes  # noqa: E402
+from training.detection_report import TILE, contact_sheet, judge, keras_finder, mistakes  # noqa: E402
 from training.detector import DetectorShape  # noqa: E402
 from training.evaluate_detector import detection_text, evaluate_detector  # noqa: E402
 from training.runs import prepare_folder, read_history  # noqa: E402
@@ -101,10 +102,19 @@ def test_finder_scales_boxes_to_the_picture_and_clips_them() -> None:
 def test_mistakes_are_misses_of_countable_faces_and_boxes_on_nothing() -> None:
     faces = np.array([[0, 0, 30, 40], [100, 0, 130, 40], [200, 0, 205, 8], [300, 0, 330, 40]], np.float32)
     found = np.array([[2, 0, 32, 40], [400, 0, 430, 40], [500, 0, 530, 40]], np.float32)
-    picture = Judged("a", 640, 480, faces, ("face",) * 4, np.array([False, False, False, True]), found, np.array([0.9, 0.8, 0.3], np.float32))
+    ignored, light = np.array([False, False, False, True]), np.full(4, 128, np.float32)
+    picture = Judged("a", 640, 480, faces, ("face",) * 4, ignored, light, found, np.array([0.9, 0.8, 0.3], np.float32))
     missed, alarms = mistakes(picture, 0.5)
     np.testing.assert_array_equal(missed, faces[1:2])
     assert [score for _, score in alarms] == [pytest.approx(0.8)]
+
+
+def test_lightness_is_that_of_the_upper_half() -> None:
+    pixels = np.full((60, 80, 3), 255, np.uint8)
+    pixels[10:30, 20:60] = 50
+    scene = make_scene(Path("a.png"), "s", "g", np.array([[20, 10, 60, 50], [-9, -9, 1, 1]], np.float32), ["face"] * 2, np.zeros(2, bool))
+    judged = judge(scene, pixels, lambda _: (np.empty((0, 4), np.float32), np.empty(0, np.float32)))
+    assert judged.lightness.tolist() == [50, 255]
 
 
 def test_contact_sheet_takes_boxes_at_the_border_and_none() -> None:

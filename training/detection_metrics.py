@@ -1,4 +1,4 @@
-"""Figures of a face detector, by pycocotools (Lin et al. 2014): average precision, recall per category, false alarms, by face height."""
+"""Figures of a face detector, by pycocotools (Lin et al. 2014): average precision, recall, false alarms; by category, height and lightness."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ HEIGHTS: dict[str, tuple[float, float]] = {
 }
 """Ranges of face height, px at LONG_SIDE. The first is the one that the headline figures are for."""
 
+LIGHTNESS: dict[str, tuple[float, float]] = {"<60": (0, 60), "60-85": (60, 85), "85-110": (85, 110), "110-140": (110, 140), ">=140": (140, 256)}
+"""Ranges of a face's median grey value where no mask is. Dark are skin, shade, or both: a detector that loses these serves some people worse."""
+
 IOUS = (0.35, 0.5)
 MAX_ALARMS = 2
 """False alarms in 100 pictures without people that the default threshold may give on the validation part."""
@@ -40,8 +43,8 @@ LIMIT = 200
 class Judged:
     """One picture: its faces as labelled, and as found.
 
-    width, height: px. boxes: float32 (N, 4) corners px. labels: N category names. ignored: bool (N,). found: float32 (M, 4) corners px.
-    scores: float32 (M,).
+    width, height: px. boxes: float32 (N, 4) corners px. labels: N category names. ignored: bool (N,). lightness: float32 (N,), median grey value
+    0..255 of the upper half. found: float32 (M, 4) corners px. scores: float32 (M,).
     """
 
     source: str
@@ -50,6 +53,7 @@ class Judged:
     boxes: Floats
     labels: tuple[str, ...]
     ignored: npt.NDArray[np.bool_]
+    lightness: Floats
     found: Floats
     scores: Floats
 
@@ -74,10 +78,11 @@ def _figures(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
     at_threshold = _evaluate(pictures, threshold)
     labels = np.array([label for picture in pictures for label in picture.labels])
     found, counted, alarms = _matches(at_threshold)
-    categories = {
-        str(name): {"recall": _share(found[0] & (labels == name), counted[0] & (labels == name)), "n": int(np.sum(counted[0] & (labels == name)))}
-        for name in np.unique(labels)
-    }
+    lightness = np.concatenate([picture.lightness for picture in pictures])
+
+    def recall_of(chosen: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        return {"recall": _share(found[0] & chosen, counted[0] & chosen), "n": int(np.sum(counted[0] & chosen))}
+
     heights = {
         name: {"ap35": _ap(every, 0, i), "ap50": _ap(every, 1, i), "recall": _share(found[i], counted[i]), "n": int(counted[i].sum())}
         for i, name in enumerate(HEIGHTS)
@@ -87,7 +92,8 @@ def _figures(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
         "ap35": _ap(every, 0, 0),
         "ap50": _ap(every, 1, 0),
         "recall": _share(found[0], counted[0]),
-        "recall_per_category": categories,
+        "recall_per_category": {str(name): recall_of(labels == name) for name in np.unique(labels)},
+        "recall_by_lightness": {name: recall_of((lightness >= low) & (lightness < high)) for name, (low, high) in LIGHTNESS.items()},
         "false_alarms_per_picture": alarms / len(pictures),
         "by_height": heights,
     }

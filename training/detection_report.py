@@ -15,8 +15,8 @@ import numpy as np
 
 from edge.inference.anchors import Floats, decode_boxes, non_maximum_suppression, pairwise_iou
 from edge.pictures import write_picture
-from edge.preprocess import normalise, resize
-from edge.types import Pixels
+from edge.preprocess import crop, normalise, resize
+from edge.types import BoundingBox, Pixels
 from training.detection_data import Scene
 from training.detection_metrics import IOUS, LONG_SIDE, Judged, precision_recall
 from training.detector import DetectorShape
@@ -53,7 +53,15 @@ def keras_finder(model: keras.Model, shape: DetectorShape, iou_threshold: float)
 def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
     """One picture's faces as labelled and as found."""
     boxes, scores = find(pixels)
-    return Judged(scene.source, pixels.shape[1], pixels.shape[0], scene.boxes, scene.labels, scene.ignored, boxes, scores)
+    lightness = np.array([_lightness(pixels, box) for box in scene.boxes], np.float32)
+    return Judged(scene.source, pixels.shape[1], pixels.shape[0], scene.boxes, scene.labels, scene.ignored, lightness, boxes, scores)
+
+
+def _lightness(pixels: Pixels, box: Floats) -> float:
+    """The median grey value, 0..255, of the middle of a face's upper half: where skin is seen, with a mask or without."""
+    part = BoundingBox(*box.tolist())
+    middle = BoundingBox(part.xmin + 0.2 * part.width, part.ymin, part.xmax - 0.2 * part.width, part.ymin + 0.5 * part.height)
+    return float(np.median(cv2.cvtColor(crop(pixels, middle, 0.0), cv2.COLOR_RGB2GRAY)))
 
 
 def judge_pictures(model: keras.Model, shape: DetectorShape, items: Sequence[tuple[Scene, Pixels]], iou_threshold: float) -> list[Judged]:

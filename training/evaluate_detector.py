@@ -126,8 +126,9 @@ def detection_text(figures: dict[str, Any]) -> str:
     if figures["all"]:
         lines += ["", f"{'height, px':26} AP@0.35 AP@0.50 recall  faces"]
         lines += [f"{name:26} {_three(row)} {row['n']:6}" for name, row in figures["all"]["by_height"].items()]
-        lines += ["", f"{'category':26} recall  faces"]
-        lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"]["recall_per_category"].items()]
+        for title, key in (("category", "recall_per_category"), ("lightness, 0..255", "recall_by_lightness")):
+            lines += ["", f"{title:26} recall  faces"]
+            lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"][key].items()]
     lines.append("")
     if figures["backgrounds"]:
         lines.append(f"{figures['false_alarms_per_100_backgrounds']:.2f} false alarms in 100 background pictures (of {figures['backgrounds']})")
