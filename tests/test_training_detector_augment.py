@@ -14,7 +14,7 @@ from training.detection_augment import BARE_SHARE, LATE, Composer
 from training.detection_camera import camera
 from training.detection_data import Scene, make_scene
 from training.detection_example import Example, cut_window, flipped, join_tiles
-from training.detection_paste import occlude, paste_face, with_darker_skin, with_drawn_masks
+from training.detection_paste import occlude, paste_face, with_drawn_masks
 
 FACE = (40, 30, 80, 80)
 
@@ -94,21 +94,6 @@ def test_masks_are_drawn_on_bare_faces_alone() -> None:
         example = Example(pixels, boxes, np.zeros(1, bool), np.array([bare]), marks)
         assert np.any(with_drawn_masks(example, rng(), chance=1.0).pixels != pixels) == bare
     assert pixels.min() == 200  # the cached picture itself is never drawn on
-
-
-def test_skin_grows_darker_and_masks_and_walls_do_not() -> None:
-    pixels = np.full((120, 160, 3), (90, 160, 90), np.uint8)
-    pixels[30:55, 40:80] = 224, 172, 140  # skin
-    pixels[55:80, 40:80] = 170, 210, 240  # mask
-    example = Example(pixels, np.array([FACE], np.float32), np.zeros(1, bool), np.zeros(1, bool), np.zeros((1, 5, 2), np.float32))
-    darker = with_darker_skin(example, rng(), chance=1.0).pixels
-    assert np.all(darker[40, 60] < 0.9 * pixels[40, 60])
-    assert np.array_equal(darker[70, 60], pixels[70, 60]) and np.array_equal(darker[10, 10], pixels[10, 10])
-    assert tuple(pixels[40, 60]) == (224, 172, 140)  # the cached picture itself is never drawn on
-    narrow = Example(pixels, np.array([[40.2, 30, 40.6, 40]], np.float32), np.zeros(1, bool), np.zeros(1, bool), example.landmarks)
-    assert with_darker_skin(narrow, rng(), chance=1.0).pixels.shape == pixels.shape
-    ignored = Example(pixels, example.boxes, np.ones(1, bool), np.zeros(1, bool), example.landmarks)
-    assert with_darker_skin(ignored, rng(), chance=1.0).pixels is pixels
 
 
 def test_occlusion_hides_a_part_and_leaves_the_source_alone() -> None:

@@ -11,7 +11,7 @@ from edge.types import Label, Pixels
 from training.detection_camera import camera
 from training.detection_data import Scene
 from training.detection_example import Example, cut_window, flipped, join_tiles, with_pixels
-from training.detection_paste import occlude, paste_face, with_darker_skin, with_drawn_masks
+from training.detection_paste import occlude, paste_face, with_drawn_masks
 
 MIX, LATE_MIX = (0.46, 0.19, 0.11), (0.66, 0.05, 0.05)
 """How often a training picture is one window, four tiles, or pasted faces; the rest are pictures without faces.
@@ -63,7 +63,7 @@ class Composer:
             example = self._pasted(rng)
         else:
             example = self._window(self._background(rng), self._width, self._height, rng)
-        example = with_drawn_masks(with_darker_skin(example, rng), rng)
+        example = with_drawn_masks(example, rng)
         pixels = camera(occlude(example, rng), rng)
         return flipped(with_pixels(example, pixels)) if rng.random() < 0.5 else with_pixels(example, pixels)
 

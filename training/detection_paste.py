@@ -1,8 +1,7 @@
-"""What is added to training pictures: pasted faces, darker skin, drawn masks, things in front of faces."""
+"""What is added to training pictures: pasted faces, drawn masks, things in front of faces."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -41,44 +40,16 @@ def _touches(boxes: Floats, box: Floats) -> npt.NDArray[np.bool_]:
 
 
 def _blend(canvas: Pixels, patch: Pixels, face: Floats, shift: npt.NDArray[np.intp]) -> None:
-    """Write a patch at `shift`, in full around the face, fading out beyond."""
-    alpha = _oval(patch.shape[0], patch.shape[1], face)
+    """Write a patch at `shift`, in full within an ellipse around the face, fading out beyond."""
+    ys, xs = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
+    centre, half = (face[:2] + face[2:]) / 2, np.maximum((face[2:] - face[:2]) / 2, 1)
+    radius = np.sqrt(((xs - centre[0]) / half[0]) ** 2 + ((ys - centre[1]) / half[1]) ** 2)
+    alpha = np.clip((1.75 - radius) / 0.3, 0, 1)[..., None]
     left, top = np.maximum(-shift, 0)
     x, y = np.maximum(shift, 0)
     target = canvas[y : y + max(0, patch.shape[0] - top), x : x + max(0, patch.shape[1] - left)]
     part = (slice(top, top + target.shape[0]), slice(left, left + target.shape[1]))
     target[:] = target * (1 - alpha[part]) + patch[part] * alpha[part]
-
-
-def _oval(height: int, width: int, face: Floats) -> Floats:
-    """float32 (height, width, 1): 1 in an ellipse around a face, fading out beyond it."""
-    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    centre, half = (face[:2] + face[2:]) / 2, np.maximum((face[2:] - face[:2]) / 2, 1)
-    radius = np.sqrt(((xs - centre[0]) / half[0]) ** 2 + ((ys - centre[1]) / half[1]) ** 2)
-    return np.asarray(np.clip((1.75 - radius) / 0.3, 0, 1)[..., None], np.float32)
-
-
-SKIN_LOW, SKIN_HIGH = (0, 133, 77), (255, 173, 127)
-"""Between these Y, Cr, Cb lies skin of any lightness (Chai and Ngan 1999)."""
-
-
-def with_darker_skin(example: Example, rng: np.random.Generator, chance: float = 0.25) -> Example:
-    """Some faces with darker skin, what they wear left as it is: the pictures at hand show too few dark faces."""
-    chosen = np.flatnonzero(~example.ignored & (rng.random(len(example.boxes)) < chance))
-    if not len(chosen):
-        return example
-    canvas = example.pixels.copy()
-    for box in example.boxes[chosen]:
-        room = 0.4 * (box[2:] - box[:2])
-        left, top = np.maximum(box[:2] - room, 0).astype(int)
-        right, bottom = np.ceil(box[2:] + room).astype(int)
-        part = canvas[top:bottom, left:right]
-        skin = cv2.inRange(cv2.cvtColor(part, cv2.COLOR_RGB2YCrCb), SKIN_LOW, SKIN_HIGH)
-        amount = cv2.GaussianBlur(skin, (0, 0), 0.5 + 0.02 * part.shape[0])[..., None] / np.float32(255)
-        amount *= _oval(part.shape[0], part.shape[1], box - np.array([left, top] * 2, np.float32))
-        gain = rng.uniform(0.25, 0.8) ** np.array([1.0, 1.1, 1.25], np.float32)  # darker is browner
-        part[:] = part * (1 - amount * (1 - gain))
-    return with_pixels(example, canvas)
 
 
 def with_drawn_masks(example: Example, rng: np.random.Generator, chance: float = 0.25) -> Example:
