@@ -37,10 +37,15 @@ def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -
 
 def pairwise_iou(boxes: Floats, others: Floats) -> Floats:
     """Intersection over union of each with each: (N, 4), (M, 4) corner boxes to (N, M) float32."""
-    shared = np.maximum(np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(boxes[:, None, :2], others[None, :, :2]), 0)
-    overlap = shared[..., 0] * shared[..., 1]  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
+    overlap = _intersections(boxes[:, None], others[None])
     area = _areas(boxes)[:, None] + _areas(others)[None]
     return np.asarray(overlap / np.maximum(area - overlap, 1e-9), np.float32)
+
+
+def _intersections(boxes: Floats, others: Floats) -> Floats:
+    """The areas that boxes (..., 4) share with others, by numpy's broadcasting."""
+    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0)
+    return np.asarray(sides[..., 0] * sides[..., 1])  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
 
 
 def _areas(boxes: Floats) -> Floats:
@@ -54,13 +59,12 @@ def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float,
     Returns the kept indices, best first.
     """
     order = (-scores).argsort(kind="stable")[:limit]
-    low, high = boxes[order, :2], boxes[order, 2:]
-    area = _areas(boxes[order])
+    ranked = boxes[order]
+    area = _areas(ranked)
     kept, left = [], np.arange(len(order))
     while left.size:
         best, left = left[0], left[1:]
         kept.append(order[best])
-        sides = np.maximum(np.minimum(high[best], high[left]) - np.maximum(low[best], low[left]), 0)
-        overlap = sides[:, 0] * sides[:, 1]
+        overlap = _intersections(ranked[best], ranked[left])
         left = left[overlap <= iou_threshold * (area[best] + area[left] - overlap)]
     return np.array(kept, np.intp)
