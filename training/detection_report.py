@@ -59,8 +59,8 @@ def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
 
 def _lightness(pixels: Pixels, box: Floats) -> float:
     """The median grey value, 0..255, of the middle of a face's upper half: where skin is seen, with a mask or without."""
-    part = BoundingBox(*box.tolist())
-    middle = BoundingBox(part.xmin + 0.2 * part.width, part.ymin, part.xmax - 0.2 * part.width, part.ymin + 0.5 * part.height)
+    face = BoundingBox(*box.tolist())
+    middle = BoundingBox(face.xmin + 0.2 * face.width, face.ymin, face.xmax - 0.2 * face.width, face.ymin + 0.5 * face.height)
     return float(np.median(cv2.cvtColor(crop(pixels, middle, 0.0), cv2.COLOR_RGB2GRAY)))
 
 
