@@ -37,7 +37,7 @@ _BESIDE, _INSTALLED = Path(__file__).resolve().parent.parent / "models", Path(sy
 MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
 """The shipped models: beside the package in a checkout, under the environment's share/ where pip has put them."""
 
-CLASSIFIER, DETECTOR = "mask_classifier.tflite", "face_detector.tflite"
+CLASSIFIER, DETECTOR, WIDE_DETECTOR = "mask_classifier.tflite", "face_detector.tflite", "face_detector_wide.tflite"
 
 HOLDING_SCORE = 0.75
 """A face that is followed needs this part of the score threshold."""
@@ -63,12 +63,17 @@ def camera_settings(config: Config) -> CameraSettings:
     )
 
 
+def configured_detector(config: Config) -> Path | None:
+    """The file that `[detector] model` asks for, whether it is there or not; None for the cascade."""
+    model = config.detector.model
+    named = {"auto": MODELS / DETECTOR, "wide": MODELS / WIDE_DETECTOR, "cascade": None}
+    return named[model] if model in named else Path(model)
+
+
 def detector_path(config: Config) -> Path | None:
-    """The configured face detector's file; None for the cascade."""
-    settings = config.detector
-    if settings.model == "cascade" or (settings.model == "auto" and not (MODELS / DETECTOR).is_file()):
-        return None
-    return MODELS / DETECTOR if settings.model == "auto" else Path(settings.model)
+    """The face detector's file; None for the cascade, to which `auto` falls back where its file is missing."""
+    path = configured_detector(config)
+    return None if path and config.detector.model == "auto" and not path.is_file() else path
 
 
 def build_detector(config: Config) -> FaceDetector:

@@ -46,7 +46,10 @@ class CameraConfig:
 class DetectorConfig:
     """Finding faces."""
 
-    model: str = _option("auto", "auto (the shipped detector, else the cascade), cascade, or the path of a .tflite file with its card")
+    model: str = _option(
+        "auto",
+        "auto (for a door), wide (for a hall: sees smaller faces, takes over twice as long), cascade, or the path of a .tflite file with its card",
+    )
     score_threshold: float = _option(
         0.0, "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's", 0
     )

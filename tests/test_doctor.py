@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.config import Config, as_tables, load_config
+from edge.config import Config, DetectorConfig, as_tables, load_config
 from edge.doctor import camera, devices, probe, service, software, system, users
 from edge.doctor.check import Check, Context, Status, fail, guarded, ok, run_program, warn
 from edge.doctor.command import CHECKS, make_context, run_doctor
@@ -205,6 +205,13 @@ def test_models_are_compared_with_their_cards(tmp_path, model_copy):
     bad = software.check_models(context(tmp_path, config))
     assert bad.status is Status.FAIL
     assert "SHA-256" in bad.detail
+
+
+@pytest.mark.parametrize(("named", "file"), [("auto", "face_detector.tflite"), ("wide", "face_detector_wide.tflite")])
+def test_the_configured_detector_is_the_one_that_is_checked(tmp_path, named, file):
+    result = software.check_models(context(tmp_path, Config(detector=DetectorConfig(model=named))))
+    assert result.status is Status.OK
+    assert f"{file} (detection," in result.detail
 
 
 def test_the_runtime_runs_both_models_in_a_real_child():

@@ -4,13 +4,16 @@ import json
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.app import MODELS, build_classifier, build_pipeline
-from edge.config import Config
+from edge.app import MODELS, build_classifier, build_detector, build_pipeline
+from edge.config import Config, DetectorConfig
 from edge.inference.card import load_card
-from edge.sources.demo import DemoSource
-from edge.types import Label, State
+from edge.pictures import read_picture
+from edge.preprocess import resize
+from edge.sources.demo import PORTRAIT, DemoSource
+from edge.types import Frame, Label, State
 
 FILES = sorted(MODELS.glob("*.tflite"))
 
@@ -28,15 +31,25 @@ def test_the_classifier_ships():
     assert build_classifier(Config()).card.labels == (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
 
 
-def test_the_demo_tells_its_story():
+@pytest.mark.parametrize("detector", ["auto", "wide"])
+def test_the_demo_tells_its_story(detector):
     """Nobody, bare, masked, nose bare, masked, nobody: in this order, and nothing else for longer than it takes to look."""
-    pipeline = build_pipeline(Config(), live=False)
+    pipeline = build_pipeline(Config(detector=DetectorConfig(model=detector)), live=False)
     states = []
     with DemoSource(18) as source:
         while not source.finished:
             states.append(pipeline.process(source.read(0)).decision.state)
     held = [state for state, run in groupby(states) if len(list(run)) > 8]
     assert held == [State.IDLE, State.DENY, State.PASS, State.DENY, State.PASS, State.IDLE]
+
+
+def test_the_wide_detector_sees_smaller_faces():
+    """A wall of 35 portraits whose faces are 16 px high."""
+    portrait = resize(read_picture(PORTRAIT), 90, 90)
+    frame = Frame(np.tile(portrait, (5, 7, 1)), 0, 0.0, "wall")
+    found = {name: len(build_detector(Config(detector=DetectorConfig(model=name))).detect(frame)) for name in ("auto", "wide")}
+    assert found["wide"] >= 30
+    assert found["auto"] <= 0.8 * found["wide"]
 
 
 @pytest.mark.shared
@@ -55,14 +68,15 @@ def test_the_classifier_does_as_well_as_its_card_says(shared: Path):
 
 
 @pytest.mark.shared
-def test_the_detector_does_as_well_as_its_card_says(shared: Path):
+@pytest.mark.parametrize("name", ["face_detector", "face_detector_wide"])
+def test_a_detector_does_as_well_as_its_card_says(name: str, shared: Path):
     for library in ("keras", "pycocotools"):
         pytest.importorskip(library, reason="the training extra is not installed: this test was NOT run")
     from training.evaluate_detector import evaluate_detector
 
-    path = MODELS / "face_detector.tflite"
+    path = MODELS / f"{name}.tflite"
     folders = [shared / "data" / "boxes", shared / "data" / "background"]
-    figures = evaluate_detector(path, folders, path.with_suffix(".split.csv"), "test")
+    figures = evaluate_detector(path, folders, MODELS / "face_detector.split.csv", "test")
     said = json.loads(path.with_suffix(".json").read_text())["metrics"]
     assert (figures["all"]["pictures"], figures["backgrounds"]) == (said["all"]["pictures"], said["backgrounds"])
     # Other processors round a few scores differently.

@@ -112,8 +112,9 @@ def test_shape_survives_json() -> None:
     assert read_shape(entry) == SMALL
 
 
-def test_the_shipped_file_is_small_and_holds_only_what_an_edge_tpu_takes() -> None:
-    path = Path(__file__).parent.parent / "models" / "face_detector.tflite"
+@pytest.mark.parametrize("name", ["face_detector", "face_detector_wide"])
+def test_the_shipped_files_are_small_and_hold_only_what_an_edge_tpu_takes(name: str) -> None:
+    path = Path(__file__).parent.parent / "models" / f"{name}.tflite"
     interpreter = import_runtime().module.Interpreter(model_path=str(path))
     assert path.stat().st_size <= 1_000_000
     assert {operation["op_name"] for operation in interpreter._get_ops_details()} == EDGE_TPU_OPS

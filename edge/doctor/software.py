@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.app import DETECTOR, MODELS, classifier_path
+from edge.app import classifier_path, configured_detector
 from edge.config import Config, as_tables
 from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.errors import MaskEdgeError
@@ -88,8 +88,8 @@ def model_paths(config: Config) -> list[Path]:
 
     Not the door's own fall-back to it: a detector that is missing is a finding.
     """
-    detector = {"auto": [MODELS / DETECTOR], "cascade": []}.get(config.detector.model, [Path(config.detector.model)])
-    return [*detector, classifier_path(config)]
+    detector = configured_detector(config)
+    return [*([detector] if detector else []), classifier_path(config)]
 
 
 def last_json(text: str) -> dict[str, Any]:
