@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.app import CLASSIFIER, DETECTOR, MODELS
+from edge.app import CLASSIFIER, DETECTOR, MODELS, WIDE_DETECTOR
 from edge.image import find_faces
 from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import import_runtime
@@ -48,8 +48,10 @@ def main() -> None:
     found = {"machine": f"{platform.machine()}, {runtime}, Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}"}
     for kernels in ("reference", "default"):
         options = {"threads": 1, "reference_kernels": kernels == "reference"}
-        detector, classifier = SSDFaceDetector(MODELS / DETECTOR, **options), MaskClassifier(MODELS / CLASSIFIER, **options)
-        found[kernels] = {path.name: look(path, detector, classifier) for path in find_pictures(Path(sys.argv[1]))}
+        classifier, found[kernels] = MaskClassifier(MODELS / CLASSIFIER, **options), {}
+        for name in (DETECTOR, WIDE_DETECTOR):
+            detector = SSDFaceDetector(MODELS / name, **options)
+            found[kernels] |= {f"{path.name} by {name}": look(path, detector, classifier) for path in find_pictures(Path(sys.argv[1]))}
     print(json.dumps(found))
 
 
