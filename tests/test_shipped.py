@@ -43,7 +43,7 @@ def test_the_demo_tells_its_story(detector):
     assert held == [State.IDLE, State.DENY, State.PASS, State.DENY, State.PASS, State.IDLE]
 
 
-def test_the_wide_detector_sees_smaller_faces():
+def test_the_wide_detector_sees_small_faces_that_the_other_does_not():
     """A wall of 35 portraits whose faces are 16 px high."""
     portrait = resize(read_picture(PORTRAIT), 90, 90)
     frame = Frame(np.tile(portrait, (5, 7, 1)), 0, 0.0, "wall")
