@@ -77,12 +77,25 @@ def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
     pixels = keras.Input((8, 8, 3), dtype="uint8")
     brightness = keras.layers.Lambda(lambda x: keras.ops.stack([keras.ops.mean(x, axis=(1, 2, 3))[:, None] * 10 - 5] * 5, axis=-1))
     whole = keras.Model(pixels, brightness(keras.layers.Rescaling(1 / 255)(pixels)))
-    composer = SimpleNamespace(backgrounds=[(None, np.full((12, 16, 3), level, np.uint8)) for level in (0, 255)], difficulty=None)
+    backgrounds = [(None, np.full((12, 16, 3), level, np.uint8)) for level in (0, 255)]
+    composer = SimpleNamespace(backgrounds=backgrounds, difficulty=np.ones(2))
     mining = Mining(composer, whole)
-    mining.on_epoch_begin(1)
-    assert composer.difficulty is None
-    mining.on_epoch_begin(mining.EVERY)
-    np.testing.assert_allclose(composer.difficulty, mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])) ** 2, rtol=1e-4)
+    mining.on_train_begin()
+    expected = mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])) ** 2
+    np.testing.assert_allclose(composer.difficulty, expected, rtol=1e-4)
+
+
+def test_mining_looks_at_the_backgrounds_in_turn() -> None:
+    pixels = keras.Input((8, 8, 3), dtype="uint8")
+    outputs = keras.layers.Reshape((1, 192))(keras.layers.Rescaling(1.0)(pixels))
+    composer = SimpleNamespace(backgrounds=[(None, np.full((8, 8, 3), 9, np.uint8))] * 5, difficulty=np.zeros(5))
+    mining = Mining(composer, keras.Model(pixels, outputs))
+    mining.LOOKS = 2
+    for seen in ([1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]):
+        before = composer.difficulty
+        mining.on_epoch_begin(0)
+        np.testing.assert_array_equal(composer.difficulty > 0, seen)
+        assert composer.difficulty is not before, "a worker may be drawing by the old one"
 
 
 def test_finder_scales_boxes_to_the_picture_and_clips_them() -> None:

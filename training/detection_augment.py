@@ -100,7 +100,8 @@ class Composer:
         return _pick(self._bare if rng.random() < BARE_SHARE else self._others, rng)
 
     def _background(self, rng: np.random.Generator) -> Loaded:
-        return self.backgrounds[int(rng.choice(len(self.backgrounds), p=self.difficulty / self.difficulty.sum()))]
+        difficulty = self.difficulty  # another thread may put a new one in its place
+        return self.backgrounds[int(rng.choice(len(self.backgrounds), p=difficulty / difficulty.sum()))]
 
 
 def _pick(items: Sequence[Loaded], rng: np.random.Generator) -> Loaded:

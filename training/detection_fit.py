@@ -20,26 +20,37 @@ from training.runs import BACKUP, HISTORY, read_history
 
 
 class Mining(keras.callbacks.Callback):  # type: ignore[misc]
-    """Every few epochs, looks at all backgrounds and has those with the highest score drawn more often (hard negatives: Sung and Poggio 1998).
+    """Has the backgrounds with the highest score drawn more often (hard negatives: Sung and Poggio 1998).
 
-    By the square of the score: of some hundred pictures a dozen gives all the false alarms, which must not drown among the easy ones.
+    It looks at all of them at the start, then at LOOKS more before each epoch, in turn. By the square of the score: of some hundred pictures
+    a dozen gives all the false alarms, which must not drown among the easy ones.
     whole: the trained model, uint8 (N, height, width, 3) to (N, anchors, 5).
     """
 
-    EVERY, LEAST = 3, 0.02
+    LOOKS, BATCH, LEAST = 256, 16, 0.02
 
     def __init__(self, composer: Composer, whole: keras.Model) -> None:
         super().__init__()
-        self._composer, self._whole = composer, whole
-        _, height, width, _ = whole.input_shape
-        self._pictures = np.stack([resize(pixels, width, height) for _, pixels in composer.backgrounds])
+        self._composer, self._whole, self._next = composer, whole, 0
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._look(len(self._composer.backgrounds))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if epoch % self.EVERY == 0:
-            starts = range(0, len(self._pictures), 16)
-            logits = [keras.ops.max(self._whole(self._pictures[i : i + 16], training=False)[..., 0], axis=1) for i in starts]
-            highest = np.concatenate([keras.ops.convert_to_numpy(part) for part in logits])
-            self._composer.difficulty = self.LEAST + 1 / (1 + np.exp(-highest.astype(float))) ** 2
+        self._look(min(self.LOOKS, len(self._composer.backgrounds)))
+
+    def _look(self, count: int) -> None:
+        _, height, width, _ = self._whole.input_shape
+        backgrounds = self._composer.backgrounds
+        difficulty = self._composer.difficulty.copy()  # the workers are drawing by the one that stands
+        turn = (self._next + np.arange(count)) % len(backgrounds)
+        self._next = (self._next + count) % len(backgrounds)
+        for start in range(0, count, self.BATCH):
+            these = turn[start : start + self.BATCH]
+            pictures = np.stack([resize(backgrounds[i][1], width, height) for i in these])
+            highest = keras.ops.max(self._whole(pictures, training=False)[..., 0], axis=1)
+            difficulty[these] = self.LEAST + 1 / (1 + np.exp(-keras.ops.convert_to_numpy(highest).astype(float))) ** 2
+        self._composer.difficulty = difficulty
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
