@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("tqdm", reason="the training extra is not installed: these tests were NOT run")
 
-from edge.errors import DataError, PictureError  # noqa: E402
-from edge.pictures import find_pictures, read_picture, write_picture  # noqa: E402
-from training.clutter import build_parser, main, read_cut_out, strew  # noqa: E402
+from edge.errors import DataError, PictureError
+from edge.pictures import find_pictures, read_picture, write_picture
+from training.clutter import build_parser, main, read_cut_out, strew
 
 
 def disc(path: Path) -> Path:
