@@ -26,7 +26,7 @@ from edge.preprocess import normalise, resize
 from training.detection_data import Scene
 from training.detection_metrics import Judged, average_precision, best_threshold
 from training.detection_report import keras_finder
-from training.detector import DetectorShape, build_detector
+from training.detector import LIGHT, DetectorShape, build_detector
 from training.evaluate_detector import evaluate_detector, judge_scenes, load_detector, read_shape, select_scenes, shape_entry
 
 WHAT_IS_MEASURED = (
@@ -56,7 +56,7 @@ def detector_at(run: Path, config: dict[str, Any], size: tuple[int, int] | None)
     shape = read_shape(config["shape"])
     if size is not None:
         shape = replace(shape, width=size[0], height=size[1])
-    model = build_detector(shape, config["width"])
+    model = build_detector(shape, config["width"], trunk=config.get("trunk", LIGHT))  # runs of earlier versions have no other
     model.set_weights(keras.models.load_model(run / "model.keras", compile=False).get_weights())
     return model, shape
 

@@ -12,8 +12,9 @@ import keras
 from edge.types import BoundingBox, Label
 from training.augment import augmented_crop, expected_labels
 from training.batches import class_weights
-from training.classifier import base_of, build_classifier, make_tunable
+from training.classifier import base_of, build_classifier
 from training.data import LABELS, Sample
+from training.mobilenet import make_tunable
 from training.unfold import take_folded_weights
 
 pytestmark = pytest.mark.training

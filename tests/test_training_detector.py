@@ -17,7 +17,8 @@ from edge.errors import DataError, ModelError  # noqa: E402
 from edge.inference.faces import SSDFaceDetector  # noqa: E402
 from edge.inference.interpreter import import_runtime  # noqa: E402
 from edge.types import Frame  # noqa: E402
-from training.detector import DetectorShape, Doubling, FusedBatchNormalization, build_detector  # noqa: E402
+from training.detection_fit import SlowTrunk  # noqa: E402
+from training.detector import TRUNKS, DetectorShape, Doubling, FusedBatchNormalization, build_detector  # noqa: E402
 from training.evaluate_detector import read_shape, shape_entry  # noqa: E402
 from training.unfold import spread_batch_norms, take_folded_weights  # noqa: E402
 
@@ -33,9 +34,9 @@ def noise(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
-    model = build_detector(SMALL, 0.25)
+@pytest.fixture(scope="module", params=TRUNKS)
+def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+    model = build_detector(SMALL, 0.25, trunk=request.param)
     rng = np.random.default_rng(1)
     for layer in model.layers:  # larger outputs than fresh ones, so that there is something to find
         if layer.name.endswith(("_scores", "_boxes")):
@@ -48,15 +49,17 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Pa
     return model, path
 
 
-def test_outputs_are_the_anchors_of_every_level() -> None:
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_outputs_are_the_anchors_of_every_level(trunk: str) -> None:
     shape = DetectorShape()
-    outputs = build_detector(shape, 0.25).output_shape
+    outputs = build_detector(shape, 0.25, trunk=trunk).output_shape
     assert outputs == [(None, 36, 48, 2), (None, 36, 48, 8), (None, 18, 24, 2), (None, 18, 24, 8), (None, 9, 12, 2), (None, 9, 12, 8)]
     assert sum(int(np.prod(scores[1:])) for scores in outputs[::2]) == len(shape.anchors())
 
 
-def test_every_anchor_starts_as_background() -> None:
-    for scores in build_detector(SMALL, 0.25)(noise(1, 64, 96, 3), training=False)[::2]:
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_every_anchor_starts_as_background(trunk: str) -> None:
+    for scores in build_detector(SMALL, 0.25, trunk=trunk)(noise(1, 64, 96, 3), training=False)[::2]:
         assert float(keras.ops.max(keras.ops.sigmoid(scores))) < 0.1
 
 
@@ -78,15 +81,43 @@ def test_the_runtime_reads_the_float_models_boxes_from_the_int8_file(converted: 
     assert detector.card.detector is not None and detector.card.detector.levels == SMALL.levels
 
 
-def test_weights_fit_other_input_sizes_and_the_fused_norm() -> None:
-    small, fused = build_detector(SMALL, 0.25), build_detector(replace(SMALL, width=128), 0.25, fused=True)
+def trunk_of(model: keras.Model) -> str:
+    return TRUNKS["Conv1" in {layer.name for layer in model.layers}]
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_weights_fit_other_input_sizes_and_the_fused_norm(trunk: str) -> None:
+    small, fused = build_detector(SMALL, 0.25, trunk=trunk), build_detector(replace(SMALL, width=128), 0.25, fused=True, trunk=trunk)
     fused.set_weights(small.get_weights())
     wide = np.zeros((1, 64, 128, 3), np.float32)
     wide[:, :, :96] = noise(1, 64, 96, 3)
-    same = build_detector(replace(SMALL, width=128), 0.25)
+    same = build_detector(replace(SMALL, width=128), 0.25, trunk=trunk)
     same.set_weights(fused.get_weights())
     for one, other in zip(fused(wide, training=False), same(wide, training=False), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_of_imagenets_weights_the_late_convolutions_are_trained_in_smaller_steps(tmp_path: Path) -> None:
+    base = keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    base.save_weights(tmp_path / "base.weights.h5")
+    model = build_detector(SMALL, 0.35, trunk="mobilenet_v2", weights=str(tmp_path / "base.weights.h5"))
+    shared = {layer.name for layer in base.layers} & {layer.name for layer in model.layers if layer.weights}
+    for name in shared:
+        for expected, got in zip(base.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    trained = [layer.name for layer in model.layers if layer.name in shared and layer.trainable_weights]
+    assert trained[0] == "block_6_expand" and trained[-1] == "block_11_project" and not any(name.endswith("BN") for name in trained)
+    before = {variable.path: variable.numpy() for variable in model.trainable_variables}
+    model.compile(SlowTrunk(1e-3, weight_decay=0.0), "mse")
+    model.train_on_batch(noise(2, 64, 96, 3), [np.ones((2, *output[1:]), np.float32) for output in model.output_shape])
+    step = {variable.path: np.abs(variable.numpy() - before[variable.path]).max() for variable in model.trainable_variables}
+    assert step["block_7_project/kernel"] == pytest.approx(2.5e-4, rel=0.01)
+    assert step["head8_pw/kernel"] == pytest.approx(1e-3, rel=0.01)
+
+
+def test_weights_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no\.h5: no such file; --weights takes"):
+        build_detector(SMALL, trunk="mobilenet_v2", weights=str(tmp_path / "no.h5"))
 
 
 def test_fused_norm_trains_as_the_plain_one() -> None:
@@ -124,14 +155,14 @@ def test_a_converted_file_gives_its_weights_back(converted: tuple[keras.Model, P
     """Its layers' weights, batch norms folded in, make a model that says what the float model said, but for the rounding of the weights."""
     model, path = converted
     pictures = noise(4, 64, 96, 3)
-    again = build_detector(SMALL, 0.25)
+    again = build_detector(SMALL, 0.25, trunk=trunk_of(model))
     take_folded_weights(again, path)
     for expected, got in zip(model.predict(pictures, verbose=0), again.predict(pictures, verbose=0), strict=True):
         assert np.abs(expected - got).max() < 0.1 * expected.std() + 1e-3
 
 
 def test_spreading_batch_norms_changes_nothing_until_training_and_little_then(converted: tuple[keras.Model, Path]) -> None:
-    again, pictures = build_detector(SMALL, 0.25), noise(8, 64, 96, 3)
+    again, pictures = build_detector(SMALL, 0.25, trunk=trunk_of(converted[0])), noise(8, 64, 96, 3)
     take_folded_weights(again, converted[1])
     before = again(pictures, training=False)
     unspread = again(pictures, training=True)
@@ -144,8 +175,8 @@ def test_spreading_batch_norms_changes_nothing_until_training_and_little_then(co
 
 
 def test_a_file_of_another_network_is_one_line(converted: tuple[keras.Model, Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"small.tflite: cannot start from it \(its s4_down_pw is"):
-        take_folded_weights(build_detector(SMALL, 1.0), converted[1])
+    with pytest.raises(DataError, match=r"small.tflite: cannot start from it \(its (stem_conv|Conv1) is"):
+        take_folded_weights(build_detector(SMALL, 1.5, trunk=trunk_of(converted[0])), converted[1])
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(DataError, match="0 of its operations are named elsewhere"):
         take_folded_weights(keras.Model(inputs, keras.layers.Conv2D(2, 1, name="elsewhere")(inputs)), converted[1])

@@ -20,7 +20,7 @@ from training.detection_data import make_scene  # noqa: E402
 from training.detection_fit import Mining, Schedule, append_history  # noqa: E402
 from training.detection_metrics import Judged  # noqa: E402
 from training.detection_report import TILE, contact_sheet, judge, keras_finder, mistakes  # noqa: E402
-from training.detector import DetectorShape  # noqa: E402
+from training.detector import TRUNKS, DetectorShape  # noqa: E402
 from training.evaluate_detector import detection_text, evaluate_detector  # noqa: E402
 from training.runs import prepare_folder, read_history  # noqa: E402
 from training.train_detector import build_parser  # noqa: E402
@@ -93,7 +93,7 @@ def test_mining_looks_at_the_backgrounds_in_turn() -> None:
     mining.LOOKS = 2
     for seen in ([1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]):
         before = composer.difficulty
-        mining.on_epoch_begin(0)
+        mining.on_epoch_end(0)
         np.testing.assert_array_equal(composer.difficulty > 0, seen)
         assert composer.difficulty is not before, "a worker may be drawing by the old one"
 
@@ -151,7 +151,14 @@ def pictures(folder: Path) -> Path:
     return folder
 
 
-def test_from_pictures_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_trunk_of_random_values_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--data", "scenes", "--out", "run", "--trunk", "mobilenet_v2", "--weights", "none"])
+    assert "--trunk light is the one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trunk", TRUNKS)
+def test_from_pictures_to_figures(trunk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_detector, "difference_hash", lambda pixels: hash(pixels.tobytes()) % 2**63)
     out, data = tmp_path / "run", pictures(tmp_path / "data")
     words = [
@@ -169,10 +176,16 @@ def test_from_pictures_to_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "0.25",
         "--test-fraction",
         "0.25",
+        "--trunk",
+        trunk,
+        "--weights",
+        str(tmp_path / "base.weights.h5"),
     ]
+    keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.25, include_top=False, weights=None).save_weights(words[-1])
     assert train_detector.main(build_parser().parse_args(words)) == 0
     config = json.loads((out / "config.json").read_text())
-    assert config["task"] == "detection" and config["pictures"] == {"scenes": 8, "faces": 0, "backgrounds": 0, "val": 1, "test": 3}
+    assert (config["task"], config["trunk"]) == ("detection", trunk)
+    assert config["pictures"] == {"scenes": 8, "faces": 0, "backgrounds": 0, "val": 1, "test": 3}
     assert str(tmp_path) not in (out / "config.json").read_text()
     assert len(read_history(out / "history.csv")["loss"]) == 1 and not (out / "backup").exists()
     assert read_picture(out / "test" / "misses.png").shape[1] % TILE == 0

@@ -1,12 +1,10 @@
-"""The classifier's network: MobileNetV2 (Sandler et al. 2018), global average pooling, dropout, one dense layer."""
+"""The classifier's network: MobileNetV2, global average pooling, dropout, one dense layer."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 
-from edge.errors import DataError
+from training.mobilenet import mobilenet_v2
 
 
 def build_classifier(size: int, alpha: float, classes: int, weights: str, dropout: float = 0.2) -> keras.Model:
@@ -14,7 +12,7 @@ def build_classifier(size: int, alpha: float, classes: int, weights: str, dropou
 
     weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file of the headless base. Raises DataError where they don't fit.
     """
-    base = _base(size, alpha, weights)
+    base = mobilenet_v2(None, (size, size), alpha, weights)
     inputs = keras.Input((size, size, 3), name="crop")
     features = keras.layers.GlobalAveragePooling2D(name="pool")(base(inputs))
     features = keras.layers.Dropout(dropout, name="dropout")(features)
@@ -25,36 +23,3 @@ def build_classifier(size: int, alpha: float, classes: int, weights: str, dropou
 def base_of(model: keras.Model) -> keras.Model:
     """The MobileNetV2 inside a classifier."""
     return next(layer for layer in model.layers if isinstance(layer, keras.Model))
-
-
-def make_tunable(base: keras.Model, frozen_blocks: int) -> None:
-    """Make a MobileNetV2 trainable but for its batch norms, its stem and its first `frozen_blocks` inverted residual blocks.
-
-    The batch norms: small batches of faces would spoil their statistics, and what was learned with a batch's own is not what runs at the door.
-    `trainable=False` puts one into inference mode; `training=False` in a call would not, where `fit` calls the model around it.
-    The early blocks: they see edges and colours, which faces share with ImageNet; they cost the most time to train; and some of their batch norms
-    multiply by 50, so that steps of training too small for int8 weights would change what they say (measured: 4 % of the labels lost in conversion).
-    """
-    base.trainable = True
-    early = True
-    for layer in base.layers:
-        early = early and not layer.name.startswith(f"block_{frozen_blocks}_")
-        layer.trainable = not early and not isinstance(layer, keras.layers.BatchNormalization)
-
-
-def _base(size: int, alpha: float, weights: str) -> keras.Model:
-    shape = (size, size, 3)
-    if weights == "imagenet":
-        try:
-            return keras.applications.MobileNetV2(input_shape=shape, alpha=alpha, include_top=False, weights="imagenet")
-        except Exception as error:  # the download's errors are of many kinds
-            raise DataError(f"ImageNet weights cannot be had ({error}); give --weights FILE or --weights none") from error
-    base = keras.applications.MobileNetV2(input_shape=shape, alpha=alpha, include_top=False, weights=None)
-    if weights != "none":
-        if not Path(weights).is_file():
-            raise DataError(f"{weights}: no such file; --weights takes imagenet, none, or a .weights.h5 of MobileNetV2 without its top")
-        try:
-            base.load_weights(weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise DataError(f"{weights}: does not fit MobileNetV2 with alpha {alpha} ({str(error).splitlines()[0]})") from error
-    return base

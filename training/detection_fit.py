@@ -15,14 +15,14 @@ from edge.preprocess import resize
 from training.detection_augment import Composer
 from training.detection_batches import DetectionBatches
 from training.detection_losses import DetectionLoss, flatten_outputs
-from training.detector import DetectorShape
+from training.detector import PRETRAINED, DetectorShape
 from training.runs import BACKUP, HISTORY, read_history
 
 
 class Mining(keras.callbacks.Callback):  # type: ignore[misc]
     """Has the backgrounds with the highest score drawn more often (hard negatives: Sung and Poggio 1998).
 
-    It looks at all of them at the start, then at LOOKS more before each epoch, in turn. By the square of the score: of some hundred pictures
+    It looks at all of them at the start, then at LOOKS more after each epoch, in turn. By the square of the score: of some hundred pictures
     a dozen gives all the false alarms, which must not drown among the easy ones.
     whole: the trained model, uint8 (N, height, width, 3) to (N, anchors, 5).
     """
@@ -36,7 +36,7 @@ class Mining(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self._look(len(self._composer.backgrounds))
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._look(min(self.LOOKS, len(self._composer.backgrounds)))
 
     def _look(self, count: int) -> None:
@@ -51,6 +51,16 @@ class Mining(keras.callbacks.Callback):  # type: ignore[misc]
             highest = keras.ops.max(self._whole(pictures, training=False)[..., 0], axis=1)
             difficulty[these] = self.LEAST + 1 / (1 + np.exp(-keras.ops.convert_to_numpy(highest).astype(float))) ** 2
         self._composer.difficulty = difficulty
+
+
+class SlowTrunk(keras.optimizers.AdamW):  # type: ignore[misc]
+    """AdamW (Loshchilov and Hutter 2019) that takes smaller steps where ImageNet's weights are than in the layers that begin with random values."""
+
+    RATE = 0.25
+
+    def update_step(self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor) -> None:
+        path = getattr(variable, "path", variable.name)  # TensorFlow's own variable, which it gives here, has the path for a name
+        super().update_step(gradient, variable, learning_rate * (self.RATE if path.startswith(PRETRAINED) else 1.0))
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
@@ -88,7 +98,7 @@ def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arg
     pixels = keras.Input((shape.height, shape.width, 3), dtype="uint8", name="pixels")
     values = keras.layers.Rescaling(1 / 128, -1.0)(pixels)  # edge.preprocess.normalise
     whole = keras.Model(pixels, flatten_outputs(model(values)))
-    optimizer = keras.optimizers.AdamW(arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema)
+    optimizer = SlowTrunk(arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     whole.compile(optimizer, DetectionLoss(shape), jit_compile=False)
     spent = sum(read_history(arguments.out / HISTORY).get("seconds", []))

@@ -1,7 +1,8 @@
 """The face detector's network: a small single-shot detector (Liu et al. 2016) made for int8 and for tensors that an Edge TPU takes.
 
-Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), and one step of a feature pyramid (Lin et al.
-2017) from stride 16 to stride 8, where the small faces are. The outputs are raw: decoding and non-maximum suppression are numpy's work.
+Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), by themselves or behind the first blocks of
+MobileNetV2, and one step of a feature pyramid (Lin et al. 2017) from stride 16 to stride 8, where the small faces are. The outputs are raw:
+decoding and non-maximum suppression are numpy's work.
 """
 
 from __future__ import annotations
@@ -13,6 +14,18 @@ import numpy as np
 
 from edge.inference.anchors import Floats, level_anchors
 from edge.inference.card import Level
+from training.mobilenet import make_tunable, mobilenet_v2
+
+LIGHT = "light"
+
+TRUNKS = (LIGHT, "mobilenet_v2")
+"""What a detector's features come from: blocks of our own, trained from random values, or MobileNetV2's, which know ImageNet."""
+
+FROZEN_BLOCKS = 6
+"""Of MobileNetV2: those up to stride 8."""
+
+PRETRAINED = "block_"
+"""What the names of the layers begin with that come from MobileNetV2 and are trained."""
 
 PRIOR = 0.01
 """The score that every anchor starts with: without it the loss of the many empty anchors drowns the rest (Lin et al. 2017, focal loss)."""
@@ -75,27 +88,52 @@ class Doubling(keras.layers.UpSampling2D):  # type: ignore[misc]
         return tf.raw_ops.ResizeNearestNeighbor(images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]])
 
 
-def build_detector(shape: DetectorShape, width: float = 1.0, fused: bool = False) -> keras.Model:
+def build_detector(shape: DetectorShape, width: float = 1.0, fused: bool = False, trunk: str = LIGHT, weights: str = "none") -> keras.Model:
     """A detector of float32 (N, height, width, 3), values by `edge.preprocess.normalise`.
 
     Outputs per level, in turn: score logits (N, h, w, A) and box offsets (N, h, w, 4A) for `edge.inference.anchors.decode_boxes`.
-    width: multiplies the channels of the trunk. fused: with `FusedBatchNormalization`; the same weights either way.
+    width: multiplies the channels. fused: with `FusedBatchNormalization`; the same weights either way. trunk: one of TRUNKS.
+    weights: of MobileNetV2, as `training.mobilenet.mobilenet_v2` takes them.
     """
     net = _Builder(FusedBatchNormalization if fused else keras.layers.BatchNormalization)
-    c4, c8, c16, c32 = (8 * max(1, round(channels * width / 8)) for channels in (32, 64, 128, 192))
     inputs = keras.Input((shape.height, shape.width, 3), name="picture")
+    features = _light(net, inputs, width) if trunk == LIGHT else _pretrained(net, inputs, width, weights)
+    outputs = []
+    for level, values in zip(shape.levels, features, strict=True):
+        outputs += net.head(values, len(level.sizes), f"head{level.stride}")
+    return keras.Model(inputs, outputs, name="face_detector")
+
+
+def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras.KerasTensor]:
+    """Features at strides 8, 16 and 32 of a trunk that is trained from random values."""
+    c4, c8, c16, c32 = _channels((32, 64, 128, 192), width)
     x = net.conv(inputs, max(16, c4 // 2), 3, 2, "stem")
     x = net.separable(x, c4, 3, 2, "s4_down")
     x = net.stage(x, c4, 1, 5, "s4")
     p8 = net.stage(net.separable(x, c8, 3, 2, "s8_down"), c8, 4, 5, "s8")
     p16 = net.stage(net.separable(p8, c16, 3, 2, "s16_down"), c16, 4, 5, "s16")
     p32 = net.stage(net.separable(p16, c32, 3, 2, "s32_down"), c32, 3, 3, "s32")
-    up = Doubling(name="up")(net.conv(p16, c8, 1, 1, "lateral"))
-    p8 = net.separable(keras.layers.Add(name="merge")([p8, up]), c8, 3, 1, "merged")
-    outputs = []
-    for level, features in zip(shape.levels, (p8, p16, p32), strict=True):
-        outputs += net.head(features, len(level.sizes), f"head{level.stride}")
-    return keras.Model(inputs, outputs, name="face_detector")
+    return [net.merged(p8, p16, c8), p16, p32]
+
+
+def _pretrained(net: _Builder, inputs: keras.KerasTensor, width: float, weights: str) -> list[keras.KerasTensor]:
+    """Features at strides 8, 16 and 32 behind the first 11 blocks of MobileNetV2, of which those up to stride 8 are not trained.
+
+    The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
+    """
+    c8, c16, c32 = _channels((64, 128, 192), width)
+    base = mobilenet_v2(inputs, (inputs.shape[1], inputs.shape[2]), width, weights)
+    make_tunable(base, FROZEN_BLOCKS)
+    f8, f16 = (base.get_layer(name).output for name in ("block_6_expand_relu", "block_11_add"))
+    p16 = net.stage(net.conv(f16, c16, 1, 1, "s16_in"), c16, 1, 5, "s16")
+    p32 = net.stage(net.separable(p16, c32, 3, 2, "s32_down"), c32, 1, 3, "s32")
+    p8 = net.stage(net.conv(f8, c8, 1, 1, "s8_in"), c8, 1, 5, "s8")
+    return [net.stage(net.merged(p8, p16, c8), c8, 1, 5, "s8b"), p16, p32]
+
+
+def _channels(counts: tuple[int, ...], width: float) -> tuple[int, ...]:
+    """Multiplied, in eights, as the hardware takes them."""
+    return tuple(8 * max(1, round(count * width / 8)) for count in counts)
 
 
 class _Builder:
@@ -127,6 +165,11 @@ class _Builder:
         for i in range(blocks):
             x = self.separable(x, channels, size, 1, f"{name}_{i}", residual=True)
         return x
+
+    def merged(self, p8: keras.KerasTensor, p16: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+        """What stride 8 sees together with what stride 16 understood."""
+        up = Doubling(name="up")(self.conv(p16, channels, 1, 1, "lateral"))
+        return self.separable(keras.layers.Add(name="merge")([p8, up]), channels, 3, 1, "merged")
 
     def head(self, x: keras.KerasTensor, anchors: int, name: str) -> list[keras.KerasTensor]:
         """Score logits and box offsets of one level, from one shared convolution."""

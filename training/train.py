@@ -25,7 +25,7 @@ from edge.preprocess import CROP_MARGIN
 from edge.types import Label
 from training.balance import balance
 from training.batches import EvaluationBatches, TrainingBatches
-from training.classifier import base_of, build_classifier, make_tunable
+from training.classifier import base_of, build_classifier
 from training.cli import named_number, run
 from training.data import (
     Sample,
@@ -41,6 +41,7 @@ from training.data import (
     write_split,
 )
 from training.metrics import classification_metrics, text_report
+from training.mobilenet import make_tunable
 from training.plots import plot_evaluation, plot_learning_curves
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 

@@ -42,7 +42,7 @@ from training.detection_fit import fit
 from training.detection_losses import Matcher
 from training.detection_metrics import best_threshold, detection_metrics
 from training.detection_report import draw_report, judge_pictures
-from training.detector import DetectorShape, build_detector
+from training.detector import LIGHT, TRUNKS, DetectorShape, build_detector
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 from training.unfold import spread_batch_norms
 
@@ -120,7 +120,7 @@ def _repeat(items: list[Loaded], times: dict[str, int]) -> list[Loaded]:
 def write_results(model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace) -> dict[str, Any]:
     """Model, history, threshold, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
     out: Path = arguments.out
-    plain = build_detector(shape, arguments.width)
+    plain = build_detector(shape, arguments.width, trunk=arguments.trunk)
     plain.set_weights(model.get_weights())
     plain.save(out / "model.keras")
     (out / "history.json").write_text(json.dumps(read_history(out / HISTORY), indent=1) + "\n", encoding="utf-8")
@@ -139,6 +139,7 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
     config = {
         "task": "detection",
         "shape": asdict(shape),
+        "trunk": arguments.trunk,
         "width": arguments.width,
         "score_threshold": threshold,
         "iou_threshold": IOU_THRESHOLD,
@@ -168,9 +169,10 @@ def main(arguments: argparse.Namespace) -> int:
     batches = DetectionBatches(composer, Matcher(shape), len(parts.scenes), arguments.batch, arguments.seed, first)
     if len(batches) == 0:
         raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
-    model = build_detector(shape, arguments.width, fused=True)
+    weights = "none" if arguments.start_from else str(arguments.weights or "imagenet")
+    model = build_detector(shape, arguments.width, fused=True, trunk=arguments.trunk, weights=weights)
     if arguments.start_from and not arguments.resume:
-        start_from(model, arguments.start_from, "of the same --width")
+        start_from(model, arguments.start_from, "of the same --trunk and --width")
         spread_batch_norms(model, (normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES))))
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
@@ -178,6 +180,12 @@ def main(arguments: argparse.Namespace) -> int:
     part = "test" if "test" in figures else "val"
     print(f"{part} part:\n{json.dumps(figures.get(part), indent=1)}\n\n{arguments.out / 'model.keras'}")
     return 0
+
+
+def _weights(text: str) -> Path:
+    if text == "none":
+        raise argparse.ArgumentTypeError("mobilenet_v2's early blocks are not trained; --trunk light is the one that begins with random values")
+    return Path(text)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -199,6 +207,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="CSV with a column `file`: training pictures to leave out, such as backgrounds that show a face after all",
     )
     add("--repeat", nargs="+", type=named_number, default=[], metavar="SOURCE=N", help="take the scenes of a source N times an epoch")
+    add("--trunk", choices=TRUNKS, default=LIGHT, help="what the features come from; mobilenet_v2 knows ImageNet (default: %(default)s)")
+    add("--weights", type=_weights, metavar="imagenet|FILE", help="of --trunk mobilenet_v2, without its top (default: imagenet, fetched by Keras)")
     add("--width", type=float, default=1.0, help="multiplies the network's channels (default: %(default)s)")
     add("--epochs", type=int, default=150, help="(default: %(default)s)")
     add("--minutes", type=float, default=math.inf, help="end the schedule after so much training time if the epochs take longer (default: no limit)")

@@ -48,9 +48,9 @@ def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
     """Set the batch norms' mean and variance to those of their inputs on some pictures, and scale and shift such that the outputs stay.
 
     batches: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. Without this the first step with batch statistics would undo what
-    `take_folded_weights` brought.
+    `take_folded_weights` brought. Frozen ones keep their statistics in training, too, and stay.
     """
-    norms = _layers(model, (keras.layers.BatchNormalization,))
+    norms = [norm for norm in _layers(model, (keras.layers.BatchNormalization,)) if norm.trainable]
     probe = keras.Model(model.input, [norm.input for norm in norms])
     sums = [np.zeros((2, norm.gamma.shape[0])) for norm in norms]
     count = [0] * len(norms)
