@@ -26,7 +26,7 @@ from edge.preprocess import normalise, resize
 from training.detection_data import Scene
 from training.detection_metrics import Judged, average_precision, best_threshold
 from training.detection_report import keras_finder
-from training.detector import LIGHT, DetectorShape, build_detector
+from training.detector import LIGHT, TRUNKS, DetectorShape, build_detector
 from training.evaluate_detector import evaluate_detector, judge_scenes, load_detector, read_shape, select_scenes, shape_entry
 
 WHAT_IS_MEASURED = (
@@ -56,9 +56,14 @@ def detector_at(run: Path, config: dict[str, Any], size: tuple[int, int] | None)
     shape = read_shape(config["shape"])
     if size is not None:
         shape = replace(shape, width=size[0], height=size[1])
-    model = build_detector(shape, config["width"], trunk=config.get("trunk", LIGHT))  # runs of earlier versions have no other
+    model = build_detector(shape, config["width"], trunk=_trunk(config))
     model.set_weights(keras.models.load_model(run / "model.keras", compile=False).get_weights())
     return model, shape
+
+
+def _trunk(config: dict[str, Any]) -> str:
+    """Runs of earlier versions don't say it: they had no other."""
+    return str(config.get("trunk", LIGHT))
 
 
 def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +78,7 @@ def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> 
     card = base_card(arguments.out, "detection", read_notes(arguments.notes)) | {
         "detector": detector,
         "box_convention": config["box_convention"],
-        "architecture": f"single shot, depthwise-separable residual trunk, width {config['width']}, strides {strides}",
+        "architecture": f"single shot, {TRUNKS[_trunk(config)]}, width {config['width']}, strides {strides}",
         "training": {key: config[key] for key in ("arguments", "pictures", "sources", "teacher")},
         "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
     }

@@ -18,8 +18,8 @@ from training.mobilenet import make_tunable, mobilenet_v2
 
 LIGHT = "light"
 
-TRUNKS = (LIGHT, "mobilenet_v2")
-"""What a detector's features come from: blocks of our own, trained from random values, or MobileNetV2's, which know ImageNet."""
+TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 11 blocks and a few of our own"}
+"""What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
 
 FROZEN_BLOCKS = 6
 """Of MobileNetV2: those up to stride 8."""
