@@ -178,10 +178,14 @@ def test_from_pictures_to_figures(trunk: str, tmp_path: Path, monkeypatch: pytes
         "0.25",
         "--trunk",
         trunk,
-        "--weights",
-        str(tmp_path / "base.weights.h5"),
     ]
-    keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.25, include_top=False, weights=None).save_weights(words[-1])
+    base = ["--weights", str(tmp_path / "base.weights.h5")]
+    keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.25, include_top=False, weights=None).save_weights(base[1])
+    if trunk == "light":
+        with pytest.raises(DataError, match="--weights goes with --trunk mobilenet_v2"):
+            train_detector.main(build_parser().parse_args([*words, *base]))
+    else:
+        words += base
     assert train_detector.main(build_parser().parse_args(words)) == 0
     config = json.loads((out / "config.json").read_text())
     assert (config["task"], config["trunk"]) == ("detection", trunk)

@@ -157,6 +157,8 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
 
 def main(arguments: argparse.Namespace) -> int:
     """Train; print the figures of the part that no choice was made on."""
+    if arguments.weights and arguments.trunk == LIGHT:
+        raise DataError("--weights goes with --trunk mobilenet_v2; the light trunk begins with random values, or with --start-from")
     first = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
