@@ -80,7 +80,7 @@ def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
     backgrounds = [(None, np.full((12, 16, 3), level, np.uint8)) for level in (0, 255)]
     composer = SimpleNamespace(backgrounds=backgrounds, difficulty=np.ones(2))
     mining = Mining(composer, whole)
-    mining.on_train_begin()
+    mining.on_epoch_begin(0)
     expected = mining.LEAST + 1 / (1 + np.exp([5.0, -5.0])) ** 2
     np.testing.assert_allclose(composer.difficulty, expected, rtol=1e-4)
 
@@ -91,9 +91,11 @@ def test_mining_looks_at_the_backgrounds_in_turn() -> None:
     composer = SimpleNamespace(backgrounds=[(None, np.full((8, 8, 3), 9, np.uint8))] * 5, difficulty=np.zeros(5))
     mining = Mining(composer, keras.Model(pixels, outputs))
     mining.LOOKS = 2
+    mining.on_epoch_begin(0)
+    composer.difficulty = np.zeros(5)
     for seen in ([1, 1, 0, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]):
         before = composer.difficulty
-        mining.on_epoch_end(0)
+        mining.on_epoch_begin(1)
         np.testing.assert_array_equal(composer.difficulty > 0, seen)
         assert composer.difficulty is not before, "a worker may be drawing by the old one"
 

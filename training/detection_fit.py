@@ -22,7 +22,7 @@ from training.runs import BACKUP, HISTORY, read_history
 class Mining(keras.callbacks.Callback):  # type: ignore[misc]
     """Has the backgrounds with the highest score drawn more often (hard negatives: Sung and Poggio 1998).
 
-    It looks at all of them at the start, then at LOOKS more after each epoch, in turn. By the square of the score: of some hundred pictures
+    It looks at all of them before the first epoch, then at LOOKS more before each, in turn. By the square of the score: of some hundred pictures
     a dozen gives all the false alarms, which must not drown among the easy ones.
     whole: the trained model, uint8 (N, height, width, 3) to (N, anchors, 5).
     """
@@ -32,12 +32,12 @@ class Mining(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, composer: Composer, whole: keras.Model) -> None:
         super().__init__()
         self._composer, self._whole, self._next = composer, whole, 0
+        self._count = len(composer.backgrounds)
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._look(len(self._composer.backgrounds))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._look(min(self.LOOKS, len(self._composer.backgrounds)))
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        # not when the training begins: a resumed one has its weights only after that
+        self._look(self._count)
+        self._count = min(self.LOOKS, self._count)
 
     def _look(self, count: int) -> None:
         _, height, width, _ = self._whole.input_shape
@@ -107,8 +107,8 @@ def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arg
         batches,
         epochs=arguments.epochs,
         callbacks=[
-            *mining,
             Schedule(batches.composer, arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
+            *mining,  # behind the schedule, whose clock counts it
             keras.callbacks.BackupAndRestore(str(arguments.out / BACKUP), delete_checkpoint=False),
             keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)),
             keras.callbacks.TerminateOnNaN(),

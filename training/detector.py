@@ -18,7 +18,7 @@ from training.mobilenet import make_tunable, mobilenet_v2
 
 LIGHT = "light"
 
-TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 11 blocks and a few of our own"}
+TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own"}
 """What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
 
 FROZEN_BLOCKS = 6
@@ -117,7 +117,7 @@ def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras
 
 
 def _pretrained(net: _Builder, inputs: keras.KerasTensor, width: float, weights: str) -> list[keras.KerasTensor]:
-    """Features at strides 8, 16 and 32 behind the first 11 blocks of MobileNetV2, of which those up to stride 8 are not trained.
+    """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 8 are not trained.
 
     The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
     """
