@@ -171,7 +171,7 @@ def main(arguments: argparse.Namespace) -> int:
     batches = DetectionBatches(composer, Matcher(shape), len(parts.scenes), arguments.batch, arguments.seed, first)
     if len(batches) == 0:
         raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
-    weights = "none" if arguments.start_from else str(arguments.weights or "imagenet")
+    weights = "none" if arguments.start_from or arguments.resume else str(arguments.weights or "imagenet")
     model = build_detector(shape, arguments.width, fused=True, trunk=arguments.trunk, weights=weights)
     if arguments.start_from and not arguments.resume:
         start_from(model, arguments.start_from, "of the same --trunk and --width")
