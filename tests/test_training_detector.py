@@ -18,7 +18,7 @@ from edge.inference.faces import SSDFaceDetector  # noqa: E402
 from edge.inference.interpreter import import_runtime  # noqa: E402
 from edge.types import Frame  # noqa: E402
 from training.detection_fit import SlowTrunk  # noqa: E402
-from training.detector import TRUNKS, DetectorShape, Doubling, FusedBatchNormalization, build_detector  # noqa: E402
+from training.detector import TRUNKS, DetectorShape, Doubling, FusedBatchNormalization, build_detector, shape_for  # noqa: E402
 from training.evaluate_detector import read_shape, shape_entry  # noqa: E402
 from training.unfold import spread_batch_norms, take_folded_weights  # noqa: E402
 
@@ -55,6 +55,19 @@ def test_outputs_are_the_anchors_of_every_level(trunk: str) -> None:
     outputs = build_detector(shape, 0.25, trunk=trunk).output_shape
     assert outputs == [(None, 36, 48, 2), (None, 36, 48, 8), (None, 18, 24, 2), (None, 18, 24, 8), (None, 9, 12, 2), (None, 9, 12, 8)]
     assert sum(int(np.prod(scores[1:])) for scores in outputs[::2]) == len(shape.anchors())
+
+
+def test_a_taller_input_has_taller_anchors_on_its_coarsest_level() -> None:
+    plain, tall = shape_for(384, 288), shape_for(640, 480)
+    assert plain == DetectorShape()
+    assert tall.levels[:2] == plain.levels[:2]
+    (_, middle), (_, largest) = tall.levels[2].sizes
+    assert largest / 480 == pytest.approx(180 / 288)  # the same part of the picture
+    assert tall.levels[1].sizes[1][1] < middle < largest
+
+
+def test_a_lower_input_keeps_the_anchors() -> None:
+    assert shape_for(320, 256).levels == DetectorShape().levels
 
 
 @pytest.mark.parametrize("trunk", TRUNKS)
@@ -106,7 +119,7 @@ def test_of_imagenets_weights_the_late_convolutions_are_trained_in_smaller_steps
         for expected, got in zip(base.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True):
             np.testing.assert_array_equal(got, expected)
     trained = [layer.name for layer in model.layers if layer.name in shared and layer.trainable_weights]
-    assert trained[0] == "block_6_expand" and trained[-1] == "block_11_project" and not any(name.endswith("BN") for name in trained)
+    assert trained[0] == "block_3_expand" and trained[-1] == "block_11_project" and not any(name.endswith("BN") for name in trained)
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
     model.compile(SlowTrunk(1e-3, weight_decay=0.0), "mse")
     model.train_on_batch(noise(2, 64, 96, 3), [np.ones((2, *output[1:]), np.float32) for output in model.output_shape])

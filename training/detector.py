@@ -7,7 +7,8 @@ decoding and non-maximum suppression are numpy's work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -21,8 +22,8 @@ LIGHT = "light"
 TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own"}
 """What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
 
-FROZEN_BLOCKS = 6
-"""Of MobileNetV2: those up to stride 8."""
+FROZEN_BLOCKS = 3
+"""Of MobileNetV2: those up to stride 4."""
 
 PRETRAINED = "block_"
 """What the names of the layers begin with that come from MobileNetV2 and are trained."""
@@ -50,6 +51,23 @@ class DetectorShape:
     def anchors(self) -> Floats:
         """All levels' anchors, float32 (N, 4): (cx, cy, w, h) px, in the order of the flattened outputs."""
         return np.concatenate([level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels])
+
+
+def shape_for(width: int, height: int) -> DetectorShape:
+    """The geometry for an input size, px. Above the default's height the coarsest level's anchors grow with it: faces close to the camera do, too.
+
+    The finer levels stay: what a larger input is for are the small faces.
+    """
+    plain = DetectorShape(width, height)
+    growth = max(1.0, height / DetectorShape().height)
+    *finer, coarsest = plain.levels
+    (middle, largest) = coarsest.sizes
+    sizes = (_grown(middle, math.sqrt(growth)), _grown(largest, growth))  # between the level below and the largest
+    return replace(plain, levels=(*finer, Level(coarsest.stride, sizes)))
+
+
+def _grown(size: tuple[float, float], times: float) -> tuple[float, float]:
+    return float(round(size[0] * times)), float(round(size[1] * times))
 
 
 @keras.saving.register_keras_serializable("mask_edge")
@@ -117,7 +135,7 @@ def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras
 
 
 def _pretrained(net: _Builder, inputs: keras.KerasTensor, width: float, weights: str) -> list[keras.KerasTensor]:
-    """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 8 are not trained.
+    """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 4 are not trained.
 
     The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
     """

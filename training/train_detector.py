@@ -42,7 +42,7 @@ from training.detection_fit import fit
 from training.detection_losses import Matcher
 from training.detection_metrics import best_threshold, detection_metrics
 from training.detection_report import draw_report, judge_pictures
-from training.detector import LIGHT, TRUNKS, DetectorShape, build_detector
+from training.detector import LIGHT, TRUNKS, DetectorShape, build_detector, shape_for
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 from training.unfold import spread_batch_norms
 
@@ -162,7 +162,7 @@ def main(arguments: argparse.Namespace) -> int:
     first = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
-    shape = DetectorShape(*arguments.input)
+    shape = shape_for(*arguments.input)
     parts = load_parts(arguments)
     write_split(arguments.out / "split.csv", parts.groups)
     print(f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, {len(parts.backgrounds)} backgrounds", file=sys.stderr)
