@@ -131,7 +131,10 @@ def detection_text(figures: dict[str, Any]) -> str:
             lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"][key].items()]
     lines.append("")
     if figures["backgrounds"]:
-        lines.append(f"{figures['false_alarms_per_100_backgrounds']:.2f} false alarms in 100 background pictures (of {figures['backgrounds']})")
+        lines.append(
+            f"{figures['false_alarms_per_100_backgrounds']:.2f} false alarms in 100 background pictures (of {figures['backgrounds']}), "
+            f"in {figures['alarmed_per_100_backgrounds']:.2f} of 100"
+        )
     lines.append(f"score threshold {figures['threshold']}, unreadable {figures.get('unreadable', 0)}")
     return "\n".join(lines)
 
