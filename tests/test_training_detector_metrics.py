@@ -105,6 +105,13 @@ def test_best_threshold_parts_faces_from_alarms() -> None:
     assert 0.4 < best_threshold(judged) <= 0.6
 
 
+def test_of_thresholds_that_are_nearly_equal_the_lowest_is_taken() -> None:
+    faces = [picture([FACE], [moved(FACE, 0, 0.9)])] * 59 + [picture([FACE], [moved(FACE, 0, 0.5)])]
+    alarm = picture([], [moved(FACE, 0, 0.6)])
+    assert best_threshold([*faces, *[alarm] * 2]) == pytest.approx(0.5)  # F1 120 / 122 with the last face and the alarms, 118 / 119 without
+    assert best_threshold([*faces, *[alarm] * 3]) == pytest.approx(0.9)  # 120 / 123
+
+
 def test_backgrounds_raise_the_threshold_until_they_are_quiet() -> None:
     faces = [picture([FACE], [moved(FACE, 0, 0.9)]), picture([FACE], [moved(FACE, 0, 0.3)])]
     quiet = [picture([], [], source="background")] * 49
