@@ -48,7 +48,7 @@ class DetectorConfig:
 
     model: str = _option(
         "auto",
-        "auto (for a door), wide (for a hall: more of the small faces, fewer of the large, over twice the time), cascade, or a .tflite file's path",
+        "auto (for a door), wide (for a hall: more faces, above all small ones, nearly five times the time), cascade, or a .tflite file's path",
     )
     score_threshold: float = _option(
         0.0, "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's", 0
