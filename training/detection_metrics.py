@@ -69,13 +69,13 @@ def detection_metrics(pictures: Sequence[Judged], threshold: float) -> dict[str,
     scenes = [picture for picture in pictures if picture.source != "background"]
     empty = [picture for picture in pictures if picture.source == "background"]
     sources = sorted({picture.source for picture in scenes})
-    alarms = [int(np.sum(picture.scores >= threshold)) for picture in empty]
+    alarms = np.array([np.sum(picture.scores >= threshold) for picture in empty])
     return {
         "threshold": threshold,
         "all": _figures(scenes, threshold) if scenes else None,
         "per_source": {source: _figures([p for p in scenes if p.source == source], threshold) for source in sources},
         "false_alarms_per_100_backgrounds": 100 * float(np.mean(alarms)) if empty else None,
-        "alarmed_per_100_backgrounds": 100 * float(np.mean(np.array(alarms) > 0)) if empty else None,
+        "alarmed_per_100_backgrounds": 100 * float(np.mean(alarms > 0)) if empty else None,
         "backgrounds": len(empty),
     }
 
