@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,20 +49,21 @@ def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
 
 
 @lru_cache(maxsize=16)
-def _int8_table(scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """int8 (256,): what each pixel value becomes. A table, because it serves any scale at the price of a look-up."""
+def _byte_table(scale: float, zero_point: int, dtype: str) -> npt.NDArray[Any]:
+    """(256,) of dtype: what each pixel value becomes. A table, because it serves any scale at the price of a look-up."""
     quantised = np.round(normalise(np.arange(256)) / scale) + zero_point
-    return np.asarray(np.clip(quantised, -128, 127), np.int8)
+    limits = np.iinfo(dtype)
+    return np.asarray(np.clip(quantised, limits.min, limits.max), dtype)
 
 
-def quantise(pixels: Pixels, scale: float, zero_point: int, out: npt.NDArray[np.int8] | None = None) -> npt.NDArray[np.int8]:
-    """Pixels as the int8 input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018).
+def quantise(pixels: Pixels, scale: float, zero_point: int, dtype: str = "int8", out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+    """Pixels as the input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018).
 
-    out: int8 of the same shape to write into.
+    dtype: int8, or uint8. out: of that dtype and the same shape, to write into.
     """
-    if scale == 1 / STD and zero_point == 0:  # p - 128 by its bits: 100 times as fast as the table
+    if (scale, zero_point, dtype) == (1 / STD, 0, "int8"):  # p - 128 by its bits: 100 times as fast as the table
         return np.bitwise_xor(pixels, 0x80, out=None if out is None else out.view(np.uint8)).view(np.int8)
-    return np.take(_int8_table(scale, zero_point), pixels, out=out)
+    return np.take(_byte_table(scale, zero_point, dtype), pixels, out=out)
 
 
 def dequantise(values: npt.NDArray[np.int8], scale: float, zero_point: int) -> npt.NDArray[np.float32]:

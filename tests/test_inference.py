@@ -157,8 +157,12 @@ def blob_frame(*cells: tuple[int, int], scale: int = 10) -> Frame:
     return Frame(small.repeat(scale, 0).repeat(scale, 1), 0, 0.0, "test")
 
 
-def test_the_ssd_detector_finds_what_is_there_in_frame_pixels():
-    detections = SSDFaceDetector(DATA / "blobs.tflite").detect(blob_frame((0, 0), (2, 1)))
+BLOB_DETECTORS = pytest.mark.parametrize("model", ["blobs.tflite", "postprocessed.tflite"])
+
+
+@BLOB_DETECTORS
+def test_the_ssd_detector_finds_what_is_there_in_frame_pixels(model):
+    detections = SSDFaceDetector(DATA / model).detect(blob_frame((0, 0), (2, 1)))
     assert len(detections) == 2
     found = {(round(d.box.xmin), round(d.box.ymin)) for d in detections}
     # The anchor is 16x16, made lower by exp(-2 * 0.2) by the model's bias.
@@ -171,8 +175,9 @@ def test_the_ssd_detector_finds_what_is_there_in_frame_pixels():
     assert detections == sorted(detections, key=lambda d: -d.score)
 
 
-def test_nothing_in_view_is_no_detection_and_no_error():
-    assert SSDFaceDetector(DATA / "blobs.tflite").detect(blob_frame()) == []
+@BLOB_DETECTORS
+def test_nothing_in_view_is_no_detection_and_no_error(model):
+    assert SSDFaceDetector(DATA / model).detect(blob_frame()) == []
 
 
 def test_the_threshold_can_be_overridden():
@@ -199,9 +204,30 @@ def test_postprocessed_outputs_are_found_by_name_and_shape_not_by_order():
     assert detector is not None
     op = "TFLite_Detection_PostProcess"
     shapes = [(f"{op}:2", (1, 10)), (f"{op}:3", (1,)), (op, (1, 10, 4)), (f"{op}:1", (1, 10))]
-    assert _postprocess_outputs(detector, shapes, "m") == {"boxes": op, "classes": f"{op}:1", "scores": f"{op}:2"}
+    assert _postprocess_outputs(detector, shapes, "m") == {"boxes": op, "classes": f"{op}:1", "scores": f"{op}:2", "count": f"{op}:3"}
     with pytest.raises(ModelError, match="classes, scores"):
         _postprocess_outputs(detector, [("a", (1, 10, 4)), ("b", (1, 10))], "m")
+
+
+def test_outputs_that_were_renamed_are_not_guessed(model_copy):
+    with pytest.raises(ModelError, match="which output holds classes, scores; name it"):
+        SSDFaceDetector(model_copy("postprocessed", {"detector": {"outputs": "postprocessed", "score_threshold": 0.5}}))
+
+
+def test_what_lies_behind_the_count_is_no_detection():
+    detector = SSDFaceDetector(DATA / "postprocessed.tflite")
+    outputs = detector.model.run(detector.prepare(blob_frame((0, 0))))
+    unwritten = {"PartitionedCall:0": [0.1, 0.1, 0.5, 0.5], "PartitionedCall:1": 0, "PartitionedCall:3": 0.9}  # whatever was there before
+    for output in outputs:
+        if output.name in unwritten:
+            output.values[:, 1:] = unwritten[output.name]
+    assert len(detector.read(outputs, 640, 480)) == 1
+
+
+def test_uint8_input_goes_with_postprocessed_outputs_alone(model_copy):
+    detector = json.loads((DATA / "blobs.json").read_text())["detector"]
+    with pytest.raises(ModelError, match="a uint8 model, int8 is needed"):
+        SSDFaceDetector(model_copy("postprocessed", {"detector": detector}))
 
 
 def test_the_cascade_finds_a_bare_face_and_no_face_in_grey():

@@ -44,6 +44,7 @@ def test_quantising_at_our_scale_loses_nothing():
 def test_quantising_clips_and_rounds_at_another_scale():
     pixels = np.array([[[0, 128, 255]]], np.uint8)
     assert quantise(pixels, 0.004, 10).tolist() == [[[-128, 10, 127]]]
+    assert quantise(pixels, 0.004, 138, "uint8").tolist() == [[[0, 138, 255]]]
 
 
 def test_dequantise_does_not_wrap():

@@ -18,6 +18,9 @@ from edge.pictures import import_cv2
 from edge.preprocess import dequantise, resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
 
+POSTPROCESS = "TFLite_Detection_PostProcess"
+"""TFLite's operation that decodes boxes and suppresses overlapping ones, and what its outputs are called where nobody renamed them."""
+
 CASCADE = "haarcascade_frontalface_default.xml"
 CASCADE_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
 """Where Debian puts OpenCV's cascades (package opencv-data); the PyPI wheels carry them in `cv2.data`."""
@@ -72,10 +75,11 @@ class SSDFaceDetector:
         """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
         assert self._names is not None
         by_name = {output.name: output.dequantise()[0] for output in outputs}
-        scores, classes = by_name[self._names["scores"]], by_name[self._names["classes"]]
+        count = int(by_name[self._names["count"]])  # the operation leaves what lies behind unwritten
+        boxes, scores, classes = (by_name[self._names[key]][:count] for key in ("boxes", "scores", "classes"))
         keep = (scores >= self.score_threshold) & (np.round(classes) == self._detector.face_class)
         size = np.array([self.card.width, self.card.height] * 2, np.float32)
-        return by_name[self._names["boxes"]][keep][:, [1, 0, 3, 2]] * size, scores[keep]
+        return boxes[keep][:, [1, 0, 3, 2]] * size, scores[keep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +140,22 @@ def _table(spec: TensorSpec) -> Floats:
 
 
 def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> dict[str, str]:
-    """Which output is which: by the card's `output_names`, else boxes by shape (1, N, 4) and classes, scores by the op's `:1`, `:2`."""
+    """Which output is which: by the card's `output_names`, else boxes by shape (1, N, 4), count by (1,), and classes, scores by the op's `:1`, `:2`.
+
+    Other names with such an ending say nothing: those of TensorFlow 2's exports have the scores at `:1`.
+    """
     found = dict(card.output_names)
     for name, shape in shapes:
         if len(shape) == 3 and shape[-1] == 4:
             found.setdefault("boxes", name)
-        elif name.endswith(":1"):
+        elif shape == (1,):
+            found.setdefault("count", name)
+        elif name == f"{POSTPROCESS}:1":
             found.setdefault("classes", name)
-        elif name.endswith(":2"):
+        elif name == f"{POSTPROCESS}:2":
             found.setdefault("scores", name)
     known = {name for name, _ in shapes}
-    missing = [key for key in ("boxes", "classes", "scores") if found.get(key) not in known]
+    missing = [key for key in ("boxes", "classes", "scores", "count") if found.get(key) not in known]
     if missing:
         names = ", ".join(sorted(known))
         raise ModelError(f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {names})")

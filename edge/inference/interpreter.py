@@ -69,17 +69,19 @@ def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
     return TensorSpec(detail["name"], tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name, *_quantisation(detail))
 
 
-Accelerated = Callable[[npt.NDArray[np.int8]], list[npt.NDArray[Any]] | None]
+Accelerated = Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]] | None]
 """Runs an input tensor somewhere else and returns all output tensors, or None where the CPU has to do it."""
 
 
 class TFLiteModel:
     """An int8 model ready to run. Not for use by two threads at once.
 
+    One that ends in TFLite_Detection_PostProcess may take uint8, as Coral's do.
+
     accelerated: tried first for every inference, the CPU takes over with the same input whenever it returns None.
 
     card: says which file and which input. threads: 0 means one per core, at most 4. reference_kernels: slow, but bit-identical on every machine.
-    Raises ModelError where the file is not an int8 model with the card's input, MissingLibraryError without a runtime.
+    Raises ModelError where the file is not such a model with the card's input, MissingLibraryError without a runtime.
     """
 
     def __init__(self, card: ModelCard, threads: int = 0, reference_kernels: bool = False) -> None:
@@ -110,14 +112,15 @@ class TFLiteModel:
 
     def set_input(self, pixels: Pixels) -> None:
         """Quantise a picture into the input tensor, in its own memory: a copy less in every frame."""
-        quantise(pixels[None], self.input_spec.scale, self.input_spec.zero_point, self._interpreter.tensor(self._input["index"])())
+        spec = self.input_spec
+        quantise(pixels[None], spec.scale, spec.zero_point, spec.dtype, self._interpreter.tensor(self._input["index"])())
 
-    def values(self) -> npt.NDArray[np.int8]:
-        """A copy of the input tensor: int8 (1, height, width, 3)."""
-        return np.asarray(self._interpreter.get_tensor(self._input["index"]), np.int8)
+    def values(self) -> npt.NDArray[Any]:
+        """A copy of the input tensor: (1, height, width, 3) of `input_spec.dtype`."""
+        return np.asarray(self._interpreter.get_tensor(self._input["index"]))
 
-    def set_values(self, values: npt.NDArray[np.int8]) -> None:
-        """Fill the input tensor: int8 (1, height, width, 3), quantised already."""
+    def set_values(self, values: npt.NDArray[Any]) -> None:
+        """Fill the input tensor: (1, height, width, 3) of `input_spec.dtype`, quantised already."""
         self._interpreter.set_tensor(self._input["index"], values)
 
     def invoke(self) -> None:
@@ -137,10 +140,9 @@ class TFLiteModel:
 
     def _check(self) -> None:
         card = self.card
-        if self._input["dtype"] is not np.int8:
-            raise ModelError(
-                f"{card.path}: a {np.dtype(self._input['dtype']).name} model, int8 is needed; make one with `python -m convert.quantize`"
-            )
+        postprocessed = card.detector is not None and card.detector.outputs == "postprocessed"
+        if self.input_spec.dtype not in (("int8", "uint8") if postprocessed else ("int8",)):
+            raise ModelError(f"{card.path}: a {self.input_spec.dtype} model, int8 is needed; make one with `python -m convert.quantize`")
         shape, expected = tuple(int(n) for n in self._input["shape"]), (1, card.height, card.width, 3)
         if shape != expected:
             raise ModelError(f"{card.path}: its input is {shape}, the card says {expected}; take the card that was made with it")

@@ -37,7 +37,7 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
         waiting, accelerated = model.values(), model.accelerated
         model.accelerated = None
         picture = trial_picture(model.card.width, model.card.height)
-        inputs.append(quantise(picture, model.input_spec.scale, model.input_spec.zero_point)[None])
+        inputs.append(quantise(picture, model.input_spec.scale, model.input_spec.zero_point, model.input_spec.dtype)[None])
         model.set_values(inputs[-1])
         milliseconds += min(_timed(model) for _ in range(CPU_ROUNDS))
         outputs.append([output.values for output in model.outputs()])
