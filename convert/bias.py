@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from training.classifier import base_of
+from training.classifier.network import base_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -25,7 +25,7 @@ BATCH = 8
 
 
 def round_weights(model: keras.Model, pictures: Floats) -> None:
-    """Give a classifier of `training.classifier` int8 weights, in place, and shifts with which every channel's mean stays what it was.
+    """Give a classifier of `training.classifier.network` int8 weights, in place, and shifts with which every channel's mean stays what it was.
 
     The weights lie on the steps that the converter will choose: per output channel in convolutions, per tensor in the dense layer. pictures: float32
     (N, size, size, 3), what the means are taken over.

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from convert.cards import write_card
-from convert.edgetpu import ON_CHIP_BYTES, Where, judge, refusals
-from convert.edgetpu_log import CompiledModel, CompileError, mapped_by_op, parse_models, parse_rows
-from convert.edgetpu_run import check_log, find_compiler, run_compiler
-from convert.flatbuffer import read_graph
+from convert.edgetpu.compiler import check_log, find_compiler, run_compiler
+from convert.edgetpu.log import CompiledModel, CompileError, mapped_by_op, parse_models, parse_rows
+from convert.edgetpu.verdicts import ON_CHIP_BYTES, Where, judge, refusals
 from convert.inspect import format_table
 from edge.errors import ModelError, UsageError
 from edge.inference.card import card_path, load_card, sha256_of
 from training.cli import run
+from training.flatbuffer import read_graph
 
 
 @dataclass(frozen=True, slots=True)

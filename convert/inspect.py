@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from convert.edgetpu import COMPILER_VERSION, ON_CHIP_BYTES, UNKNOWABLE, Verdict, Where, judge, refusals
-from convert.flatbuffer import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from convert.edgetpu.verdicts import COMPILER_VERSION, ON_CHIP_BYTES, UNKNOWABLE, Verdict, Where, judge, refusals
 from training.cli import run
+from training.flatbuffer import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 
 def tensor_entry(tensor: Tensor) -> dict[str, Any]:

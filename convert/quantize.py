@@ -20,15 +20,15 @@ import numpy as np
 
 from convert.bias import round_weights
 from convert.cards import base_card, read_notes, read_run, write_card
-from convert.detectors import quantise_detector
-from convert.tflite import Floats, quantise_model
+from convert.detector import quantise_detector
+from convert.export import Floats, quantise_model
 from edge.errors import DataError, ModelError, PictureError
-from edge.pictures import read_picture
+from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from training.cli import input_size, run
-from training.data import Sample, read_samples, read_split
+from training.datasets.samples import Sample, read_samples, read_split
+from training.detector.evaluate import detection_text
 from training.evaluate import TFLiteScorer, evaluate
-from training.evaluate_detector import detection_text
 
 ROUNDING_CROPS = 96
 """So many of the calibration crops set the shifts that make up for rounded weights: means need fewer pictures than extremes do."""

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from convert.edgetpu.device import edgetpu_entry, run_on_edgetpu
+from convert.export import float_model
 from convert.layers import draw, layer_entries, layers_text
-from convert.on_edgetpu import edgetpu_entry, run_on_edgetpu
-from convert.tflite import float_model
 from edge.errors import DataError
 from edge.inference.card import load_card
-from edge.pictures import read_picture
+from edge.pictures.files import read_picture
 from edge.preprocess import resize
+from training.classifier.metrics import classification_metrics
 from training.cli import run
-from training.data import present_labels
+from training.datasets.samples import present_labels
 from training.evaluate import Floats, KerasScorer, TFLiteScorer, score_samples, select_samples
-from training.metrics import classification_metrics
 
 WORST = 12
 """Layers in the table; --json has all."""
@@ -103,7 +103,7 @@ def edgetpu_text(report: dict[str, Any]) -> str:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     if arguments.int8.is_file() and load_card(arguments.int8).task == "detection":
-        from convert.detectors import verify_detector
+        from convert.detector import verify_detector
 
         report = verify_detector(arguments)
         loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from edge.errors import StageError, one_line
+from edge.host.sdnotify import Notifier, Supervision
 from edge.pipeline import Pipeline
-from edge.sdnotify import Notifier, Supervision
 from edge.sinks.base import Sink
 from edge.sources.base import Source
 from edge.types import Decision, Frame, FrameResult

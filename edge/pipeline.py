@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.decision import Policy
-from edge.health import PictureHealth
 from edge.inference.coral.accelerator import Accelerator
 from edge.inference.faces import FaceDetector
 from edge.inference.masks import MaskClassifier
+from edge.picture_health import PictureHealth
 from edge.preprocess import crop
 from edge.tracking import Tracker
 from edge.types import Decision, Detection, Frame, FrameResult, Track

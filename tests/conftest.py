@@ -2,17 +2,12 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edge.inference.card import sha256_of
 from edge.inference.coral import sysfs
-from edge.types import BoundingBox, Classification, Detection, Frame, Label
-
-from .coral_fakes import FakeStick, build_library
-
-DATA = Path(__file__).parent / "data"
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+from tests.builders import DATA, SHARED
+from tests.coral_fakes import FakeStick, build_library
 
 
 @pytest.fixture
@@ -57,17 +52,3 @@ def stick(tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_EDGETPU", str(stick.script))
     stick.plug()
     return stick
-
-
-def make_frame(value: int = 128, width: int = 64, height: int = 48, index: int = 0, at: float = 0.0) -> Frame:
-    return Frame(np.full((height, width, 3), value, np.uint8), index, at, "test")
-
-
-def make_detection(x: float = 10, y: float = 10, size: float = 40, score: float = 0.9) -> Detection:
-    return Detection(BoundingBox(x, y, x + size, y + size), score)
-
-
-def make_verdict(label: Label, score: float = 0.9) -> Classification:
-    rest = (1 - score) / 2
-    scores = {other: score if other is label else rest for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)}
-    return Classification(label, score, scores)

@@ -20,12 +20,12 @@ from tqdm import tqdm
 
 from edge.errors import DataError, ModelError, PictureError
 from edge.inference.masks import MaskClassifier
-from edge.pictures import read_picture
+from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label, Pixels
+from training.classifier.metrics import classification_metrics, text_report
 from training.cli import run
-from training.data import Sample, read_samples, select
-from training.metrics import classification_metrics, text_report
+from training.datasets.samples import Sample, read_samples, select
 
 Floats = npt.NDArray[np.float64]
 
@@ -131,7 +131,7 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
 
 def write_report(result: Evaluation, labels: Sequence[Label], folder: Path) -> None:
     """Plots, `report.txt`, `metrics.json`, and `mistakes.csv`: what the model calls by another name, the surest first."""
-    from training.plots import plot_evaluation
+    from training.classifier.plots import plot_evaluation
 
     plot_evaluation(result.truth, result.scores, labels, folder)
     (folder / "report.txt").write_text(text_report(result.figures) + "\n", encoding="utf-8")
@@ -153,7 +153,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def main_detection(arguments: argparse.Namespace) -> int:
     """Scenes with boxes; returns the exit code."""
-    from training.evaluate_detector import detection_text, evaluate_detector
+    from training.detector.evaluate import detection_text, evaluate_detector
 
     figures = evaluate_detector(
         arguments.model, arguments.data, arguments.split, arguments.part, arguments.source, arguments.threads, arguments.report

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.errors import DataError, PictureError
-from edge.pictures import import_cv2, read_picture, write_picture
+from edge.pictures.files import import_cv2, read_picture, write_picture
 from edge.preprocess import CROP_MARGIN, resize
 from edge.types import BoundingBox, Label, Pixels
 from training.cli import run
-from training.data import BOX_COLUMNS, LABELS, LANDMARK_COLUMNS, Sample, describe, read_samples
+from training.datasets.samples import BOX_COLUMNS, LABELS, LANDMARK_COLUMNS, Sample, describe, read_samples
 
 CONTEXT = 0.45
 """Room kept around a face, as a part of its size: the crop margin and as much again for jitter."""

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from edge.errors import DataError
-from training.unfold import take_folded_weights
+from training.backbones.unfold import take_folded_weights
 
 BACKUP, HISTORY = "backup", "history.csv"
 """In a run's folder: what an interrupted training goes on from, and the epoch log."""

@@ -23,11 +23,14 @@ import numpy as np
 from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
-from training.balance import balance
-from training.batches import EvaluationBatches, TrainingBatches
-from training.classifier import base_of, build_classifier
+from training.backbones.mobilenet import make_tunable
+from training.classifier.balance import balance
+from training.classifier.batches import EvaluationBatches, TrainingBatches
+from training.classifier.metrics import classification_metrics, text_report
+from training.classifier.network import base_of, build_classifier
+from training.classifier.plots import plot_evaluation, plot_learning_curves
 from training.cli import named_number, run
-from training.data import (
+from training.datasets.samples import (
     Sample,
     check_pictures,
     describe,
@@ -40,9 +43,6 @@ from training.data import (
     split_groups,
     write_split,
 )
-from training.metrics import classification_metrics, text_report
-from training.mobilenet import make_tunable
-from training.plots import plot_evaluation, plot_learning_curves
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
 
 

@@ -22,11 +22,10 @@ from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.preprocess import normalise
+from training.backbones.unfold import spread_batch_norms
 from training.cli import input_size, named_number, run
-from training.data import Sample, difference_hash, near_duplicates, read_excluded, read_samples, write_split
-from training.detection_augment import Composer, Loaded
-from training.detection_batches import DetectionBatches
-from training.detection_data import (
+from training.datasets.samples import Sample, difference_hash, near_duplicates, read_excluded, read_samples, write_split
+from training.datasets.scenes import (
     BOX_CONVENTION,
     Scene,
     Teacher,
@@ -38,13 +37,14 @@ from training.detection_data import (
     scene_of_face,
     taught,
 )
-from training.detection_fit import fit
-from training.detection_losses import Matcher
-from training.detection_metrics import best_threshold, detection_metrics
-from training.detection_report import draw_report, judge_pictures
-from training.detector import LIGHT, TRUNKS, DetectorShape, build_detector, shape_for
+from training.detector.augment import Composer, Loaded
+from training.detector.batches import DetectionBatches
+from training.detector.fit import fit
+from training.detector.losses import Matcher
+from training.detector.metrics import best_threshold, detection_metrics
+from training.detector.network import LIGHT, TRUNKS, DetectorShape, build_detector, shape_for
+from training.detector.report import draw_report, judge_pictures
 from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
-from training.unfold import spread_batch_norms
 
 SPREAD_BATCHES = 12
 """How many batches the statistics of the batch norms are taken from before a training that starts from other weights."""

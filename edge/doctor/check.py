@@ -13,9 +13,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from edge.board import ROOT
-from edge.config import Config
+from edge.config.reading import Config
 from edge.errors import MaskEdgeError, one_line
+from edge.host.board import ROOT
 
 
 class Status(StrEnum):

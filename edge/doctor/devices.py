@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
+from edge.config.indicators import OLEDS
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import installed, last_json, model_paths, run_probe
 from edge.doctor.users import find_user
-from edge.indicators import OLEDS
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge.app import classifier_path, configured_detector
-from edge.config import Config, as_tables
+from edge.config.reading import Config, as_tables
 from edge.doctor.check import Context, Result, fail, fail_for, ok
+from edge.door import classifier_path, configured_detector
 from edge.errors import MaskEdgeError
 from edge.inference.card import load_card
 

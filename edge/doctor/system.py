@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.board import board_model, memory_mb, read_sensors, read_text
-from edge.boardwatch import HOT_C
 from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.host.board import board_model, memory_mb, read_sensors, read_text
+from edge.host.watch import HOT_C
 
 RELEASES = ("bookworm", "trixie")
 """What the setup is tested with."""

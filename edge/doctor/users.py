@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.board import read_text
-from edge.config import Config
+from edge.config.reading import Config
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.errors import MaskEdgeError
+from edge.host.board import read_text
 from edge.inference.coral.sysfs import find_devices
 
 

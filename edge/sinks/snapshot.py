@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge.annotate import annotate, blur_faces
 from edge.errors import SinkError
-from edge.pictures import write_picture
+from edge.pictures.annotate import annotate, blur_faces
+from edge.pictures.files import write_picture
 from edge.types import FrameResult, State, TrackStatus
 
 

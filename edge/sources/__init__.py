@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 
 from edge.errors import SourceError
-from edge.pictures import SUFFIXES
+from edge.pictures.files import SUFFIXES
 from edge.sources.base import CameraSettings, Source
 from edge.sources.live import FROZEN_AFTER_S, LiveFeed
 

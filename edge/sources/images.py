@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import PictureError, SourceError
-from edge.pictures import find_pictures, read_picture
+from edge.pictures.files import find_pictures, read_picture
 from edge.sources.base import ContextMixin
 from edge.types import Frame
 

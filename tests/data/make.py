@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from convert.cards import base_card, write_card
-from convert.tflite import quantise_model
+from convert.export import quantise_model
 
 HERE = Path(__file__).parent
 POSTPROCESS = 'name: "TFLite_Detection_PostProcess" ' + " ".join(

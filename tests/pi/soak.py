@@ -61,7 +61,7 @@ def main() -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     words = ["run", *(arguments.run or ["--source", "demo"])]
     start = (
-        [sys.executable, "-c", f"{IDLE_SCENE}; from edge.cli import main; main({words!r})"]
+        [sys.executable, "-c", f"{IDLE_SCENE}; from edge.commands.main import main; main({words!r})"]
         if arguments.idle
         else [sys.executable, "-m", "edge", *words]
     )

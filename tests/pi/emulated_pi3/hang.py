@@ -5,8 +5,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from edge.config import load_config
-from edge.sinks.gpio import GpioSink
+from edge.config.reading import load_config
+from edge.sinks.gpio.sink import GpioSink
 from edge.types import Decision, FrameResult, State
 
 config = load_config(Path("/opt/config.toml"), {}).gpio

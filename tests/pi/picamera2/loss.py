@@ -12,7 +12,7 @@ import time
 import virtual_camera
 from check import draw_frames
 
-from edge.cli import main
+from edge.commands.main import main
 
 STEADY_S, GONE_S, AFTER_S = 12, 30, 15
 

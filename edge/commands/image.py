@@ -1,0 +1,82 @@
+"""`python -m edge image`: faces and masks in single pictures, without tracking."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.errors import PictureError
+from edge.inference.faces import FaceDetector
+from edge.inference.masks import MaskClassifier
+from edge.pictures.annotate import WORDS, annotate
+from edge.pictures.files import read_picture, write_picture
+from edge.preprocess import crop
+from edge.sinks.jsonl import box_entry
+from edge.sources.images import list_pictures
+from edge.types import Classification, Detection, Frame, Pixels
+
+Face = tuple[Detection, Classification]
+
+
+def find_faces(pixels: Pixels, detector: FaceDetector, classifier: MaskClassifier, min_score: float = 0.0) -> list[Face]:
+    """Every face of a picture, uint8 (H, W, 3) RGB, with what it wears, best first; detections under `min_score` are left out."""
+    detections = [detection for detection in detector.detect(Frame(pixels, 0, 0.0, "image")) if detection.score >= min_score]
+    crops = [crop(pixels, detection.box, classifier.card.crop_margin) for detection in detections]
+    return list(zip(detections, classifier.classify(crops), strict=True))
+
+
+def picture_entry(file: Path, pixels: Pixels, faces: Sequence[Face]) -> dict[str, Any]:
+    """One picture's result, ready for JSON; boxes [xmin, ymin, xmax, ymax] in px of the upright picture."""
+    height, width = pixels.shape[:2]
+    found = [
+        {
+            "box": box_entry(detection.box),
+            "score": round(detection.score, 4),
+            "label": verdict.label,
+            "scores": {label: round(score, 4) for label, score in verdict.scores.items()},
+        }
+        for detection, verdict in faces
+    ]
+    return {"file": str(file), "width": width, "height": height, "faces": found}
+
+
+def process_pictures(
+    paths: Sequence[Path], detector: FaceDetector, classifier: MaskClassifier, min_score: float, annotated: Path | None
+) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
+    """For each picture its entry, or None and the reason why it could not be read."""
+    for file in list_pictures(paths):
+        try:
+            pixels = read_picture(file)
+        except PictureError as error:
+            yield None, str(error)
+            continue
+        faces = find_faces(pixels, detector, classifier, min_score)
+        if annotated is not None:
+            write_picture(annotated / f"{file.stem}_annotated.jpg", annotate(pixels, [(d.box, c.label, c.score) for d, c in faces]))
+        yield picture_entry(file, pixels, faces), None
+
+
+def run_image(
+    paths: Sequence[Path], detector: FaceDetector, classifier: MaskClassifier, min_score: float, annotated: Path | None, as_json: bool
+) -> int:
+    """Print each picture's faces; 0 if every picture could be read, else 1."""
+    failed = 0
+    for entry, problem in process_pictures(paths, detector, classifier, min_score, annotated):
+        if entry is None:
+            failed += 1
+            print(problem, file=sys.stderr)
+        elif as_json:
+            print(json.dumps(entry, ensure_ascii=False), flush=True)
+        else:
+            print(_line(entry), flush=True)
+    if failed:
+        print(f"{failed} pictures could not be read", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _line(entry: dict[str, Any]) -> str:
+    words = [f"{WORDS[face['label']]} {face['scores'][face['label']]:.0%} at {[round(v) for v in face['box']]}" for face in entry["faces"]]
+    return f"{entry['file']}: {'; '.join(words) or 'no face'}"

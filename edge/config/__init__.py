@@ -1,0 +1,1 @@
+"""The configuration: TOML into frozen dataclasses."""

@@ -1,0 +1,1 @@
+"""The machine that the door runs on: board, journal, systemd."""

@@ -1,0 +1,1 @@
+"""Picture files in and out, boxes and masks drawn into pictures."""

@@ -1,0 +1,1 @@
+"""Lamps, a buzzer and a relay on the Pi's pins."""

@@ -1,0 +1,104 @@
+"""Lamps, a buzzer and a relay on the Pi's pins, through gpiozero."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from edge.config.indicators import GpioConfig
+from edge.sinks.gpio.lamps import Output, build_outputs
+from edge.sinks.gpio.pins import explained, open_factory
+from edge.types import FrameResult, State
+
+log = logging.getLogger(__name__)
+
+
+class GpioSink:
+    """Shows each new decision on all that is configured. All is off until the first decision, and after `close`.
+
+    If no result comes for `stale_after_s` (the loop hangs), it shows `uncertain` by itself, which opens the relay: a door must not stay open because
+    a program stands still. clock: monotonic seconds. Raises MissingLibraryError or SinkError with the cure.
+    """
+
+    name = "gpio"
+
+    def __init__(self, config: GpioConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config, self._clock = config, clock
+        mock = config.factory == "mock" or os.environ.get("GPIOZERO_PIN_FACTORY") == "mock"
+        self._say = log.info if mock else log.debug
+        self._lock = threading.Lock()
+        self._state: State | None = None
+        self._fed_at = clock()
+        self._stale = False
+        self._closed = threading.Event()
+        self._outputs = open_outputs(config)
+        self._watch = threading.Thread(target=self._watch_loop, name="gpio watch", daemon=True)
+        self._watch.start()
+
+    def handle(self, result: FrameResult) -> None:
+        with self._lock:
+            self._fed_at = self._clock()
+            if self._stale:
+                log.info("gpio: decisions come again")
+                self._stale = False
+            self._show(result.decision.state)
+
+    def check(self) -> None:
+        """Fail safe if the last result is too old; the sink's own thread calls this."""
+        with self._lock:
+            if not self._stale and self._clock() - self._fed_at > self._config.stale_after_s:
+                self._stale = True
+                log.warning("gpio: no decision for %g s: showing uncertain, relay open", self._config.stale_after_s)
+                self._show(State.UNCERTAIN)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._watch.join(timeout=5.0)
+        close_outputs(self._outputs)
+
+    def _show(self, state: State) -> None:
+        if state is self._state or self._closed.is_set():
+            return
+        with explained():
+            for output in self._outputs:
+                output.show(state)
+        self._state = state
+        self._say("gpio: %s: %s", state, "; ".join(output.describe(state) for output in self._outputs))
+
+    def _watch_loop(self) -> None:
+        while not self._closed.wait(self._config.stale_after_s / 4):
+            try:
+                self.check()
+            except Exception as error:
+                log.error("%s", error)
+
+
+def open_outputs(config: GpioConfig) -> list[Output]:
+    """All configured outputs, switched off. Raises MissingLibraryError or SinkError; then no pin is left open."""
+    factory = open_factory(config.factory)
+    opened: list[Any] = []
+
+    def keep(device: Any) -> Any:
+        opened.append(device)
+        return device
+
+    try:
+        with explained():
+            return build_outputs(config, factory, keep)
+    except BaseException:
+        for device in opened:
+            device.close()
+        raise
+
+
+def close_outputs(outputs: list[Output]) -> None:
+    """Everything off, relays first; one that fails does not keep the others on."""
+    for output in outputs:
+        try:
+            output.close()
+        except Exception as error:
+            log.error("gpio: %s cannot be switched off: %s", type(output).__name__, error)

@@ -1,0 +1,50 @@
+"""What a screen says: a few big words for the person at the door, and a small line for who runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edge.decision import AT_A_TIME
+from edge.pictures.annotate import WORDS
+from edge.types import FrameResult, Label, State
+
+STATE_COLOURS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCERTAIN: (230, 159, 0)}
+"""Behind the words, RGB; told apart by colour-blind eyes as well (after Okabe and Ito)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """title: big, in capitals. details: the small line, from long to short; the first that fits is shown."""
+
+    state: State
+    title: str
+    details: tuple[str, ...]
+
+
+def message_for(result: FrameResult) -> Message:
+    """The words for one result; the small line also says, where there is room for it, that something does not work as it should."""
+    message = _message(result)
+    if not result.degraded:
+        return message
+    return replace(message, details=(*(f"{text} (degraded)" for text in message.details), *message.details))
+
+
+def _message(result: FrameResult) -> Message:
+    decision = result.decision
+    counts = {label: decision.counts.get(label, 0) for label in Label}
+    total = sum(counts.values())
+    if decision.state is State.UNCERTAIN and not total:  # not somebody to be looked at, but something wrong with the picture
+        return Message(decision.state, "OUT OF ORDER", (decision.reason, "no picture"))
+    if not total:
+        return Message(decision.state, _title(decision.state, decision.reason, counts), (f"{decision.state}: nobody in view", "nobody in view"))
+    seen = ", ".join(f"{count} {WORDS[label]}" for label, count in counts.items() if count)
+    masked = f"{counts[Label.WITH_MASK]} of {total}"
+    return Message(decision.state, _title(decision.state, decision.reason, counts), (f"{decision.state}: {seen}", f"{masked} with mask", masked))
+
+
+def _title(state: State, reason: str, counts: dict[Label, int]) -> str:
+    if state is State.DENY:
+        if reason.endswith(AT_A_TIME):
+            return reason.upper()
+        return "PUT ON YOUR MASK" if counts[Label.WITHOUT_MASK] else "FIX YOUR MASK"
+    return {State.PASS: "PASS", State.UNCERTAIN: "ONE MOMENT", State.IDLE: "READY"}[state]

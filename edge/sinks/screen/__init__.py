@@ -1,0 +1,1 @@
+"""A small OLED or LCD with big words for the person at the door."""

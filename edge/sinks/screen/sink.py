@@ -1,0 +1,73 @@
+"""A small OLED or LCD through luma: big words for the person at the door. Drawn once per change."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from edge.config.indicators import ScreenConfig
+from edge.errors import SinkError
+from edge.sinks.message import Message, message_for
+from edge.sinks.screen.displays import open_display
+from edge.sinks.screen.layout import DETAIL_PX, load_font, render
+from edge.types import FrameResult, State
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+"""So often a display is asked whether it is still there: one that was unplugged has forgotten everything and must be set up again."""
+
+
+class ScreenSink:
+    """Shows each new message. After `blank_after_s` of idle the screen goes dark, because OLEDs burn in. clock: monotonic seconds.
+
+    Raises MissingLibraryError or SinkError with the cure, also from `handle` when the display is lost.
+    """
+
+    name = "screen"
+
+    def __init__(self, config: ScreenConfig, clock: Callable[[], float] = time.monotonic) -> None:
+        self._config, self._clock = config, clock
+        self._shown: Message | None = None
+        self._changed_at = self._asked_at = clock()
+        self._dark = False
+        load_font(DETAIL_PX)  # a missing one is told now, not at every frame
+        self._display: Any = open_display(config)
+
+    def handle(self, result: FrameResult) -> None:
+        if self._display is None:
+            return
+        now, message = self._clock(), message_for(result)
+        try:
+            if message != self._shown:
+                self._draw(message)
+                self._shown, self._changed_at, self._asked_at = message, now, now
+            elif self._may_go_dark(message.state, now):
+                self._display.hide()
+                self._dark = True
+            elif now - self._asked_at >= HEARTBEAT_S and not self._dark:
+                self._display.show()
+                self._asked_at = now
+        except OSError as error:
+            raise SinkError(f"screen: the display is gone ({error}); check its wires") from error
+
+    def close(self) -> None:
+        """Dark, and the bus given back."""
+        display, self._display = self._display, None
+        if display is not None:
+            display.close()
+
+    def _draw(self, message: Message) -> None:
+        if self._dark:
+            self._display.show()
+            self._dark = False
+        width, height = self._display.size
+        self._display.draw(render(message, width, height, self._display.mode))
+        if self._config.device == "dummy":
+            log.info("screen: %s (%s)", message.title, message.details[0])
+
+    def _may_go_dark(self, state: State, now: float) -> bool:
+        after = self._config.blank_after_s
+        return bool(after) and state is State.IDLE and not self._dark and now - self._changed_at >= after

@@ -1,0 +1,104 @@
+"""A window on the desktop or on an HDMI monitor, through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from edge.config.indicators import WindowConfig
+from edge.errors import MissingLibraryError, SinkError
+from edge.pictures.files import import_cv2
+from edge.sinks.window.signboard import draw_signboard
+from edge.types import FrameResult
+
+TITLE = "mask-edge"
+QUIT_KEYS = (ord("q"), 27)
+PROBE = "import cv2, sys; cv2.namedWindow('mask-edge'); print('open', flush=True); sys.stdin.read()"
+PROBE_LIMIT_S = 10.0
+
+
+class WindowSink:
+    """Shows every frame with its boxes and the decision. q, Esc or closing the window calls `on_quit`: the program ends, as it does with Ctrl-C.
+
+    OpenCV wants all calls from one thread: this is the loop's, so there is no worker, and `close` belongs to it too.
+    Raises MissingLibraryError where this OpenCV has no windows, SinkError where there is no desktop.
+    """
+
+    name = "window"
+
+    def __init__(self, config: WindowConfig, on_quit: Callable[[], None]) -> None:
+        self._config, self._on_quit = config, on_quit
+        self._cv2: Any = import_cv2()
+        _check(self._cv2)
+        with _desktop_that_works():
+            self._open_window()
+        self._open = True
+
+    def handle(self, result: FrameResult) -> None:
+        if not self._open:
+            return
+        try:
+            picture = draw_signboard(result, self._config.width, self._config.height)
+            self._cv2.imshow(TITLE, picture[..., ::-1])
+            key = self._cv2.waitKey(1) & 0xFF
+            closed = self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) < 1
+        except self._cv2.error:  # GTK's answer to a window that is gone
+            key, closed = -1, True
+        if closed or key in QUIT_KEYS:
+            self.close()
+            self._on_quit()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._cv2.destroyAllWindows()
+            self._cv2.waitKey(1)  # or GTK never gets to do it
+
+    def _open_window(self) -> None:
+        cv2, config = self._cv2, self._config
+        try:
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            cv2.resizeWindow(TITLE, config.width, config.height)
+            if config.fullscreen:
+                cv2.setWindowProperty(TITLE, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
+        except cv2.error as error:
+            raise SinkError(f"window: cannot be opened ({error})") from error
+
+
+def _check(cv2: Any) -> None:
+    """What can be known without trying."""
+    if re.search(r"GUI:\s+NONE", cv2.getBuildInformation()):
+        raise MissingLibraryError(
+            "window: this OpenCV has no windows; `sudo apt install python3-opencv`, or in an environment of your own "
+            "`pip uninstall opencv-python-headless` and `pip install 'mask-edge[window]'`"
+        )
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise SinkError(
+            "window: no desktop (DISPLAY is not set); start it from the desktop, or `export DISPLAY=:0` as the user who is logged in there"
+        )
+
+
+@contextmanager
+def _desktop_that_works() -> Iterator[None]:
+    """A child process opens a window first: where the desktop does not let it, Qt does not raise, it aborts the process.
+
+    The child stays until ours is open: a bare X server starts anew when its last window goes, and would refuse us meanwhile.
+    """
+    child = subprocess.Popen([sys.executable, "-c", PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    impatience = threading.Timer(PROBE_LIMIT_S, child.kill)
+    impatience.start()
+    try:
+        if child.stdout.readline() != "open\n":
+            said = [line for line in child.communicate()[1].splitlines() if line.strip()] or ["it does not answer"]
+            raise SinkError(f"window: the desktop at DISPLAY={os.environ.get('DISPLAY', '')} cannot be used ({said[0]})")
+        yield
+    finally:
+        impatience.cancel()
+        child.communicate()

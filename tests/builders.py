@@ -1,0 +1,25 @@
+"""What tests build: frames, detections and verdicts; and where the files that they read lie."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edge.types import BoundingBox, Classification, Detection, Frame, Label
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "tests" / "data"
+SHARED = ROOT.parent / "shared"
+
+
+def make_frame(value: int = 128, width: int = 64, height: int = 48, index: int = 0, at: float = 0.0) -> Frame:
+    return Frame(np.full((height, width, 3), value, np.uint8), index, at, "test")
+
+
+def make_detection(x: float = 10, y: float = 10, size: float = 40, score: float = 0.9) -> Detection:
+    return Detection(BoundingBox(x, y, x + size, y + size), score)
+
+
+def make_verdict(label: Label, score: float = 0.9) -> Classification:
+    rest = (1 - score) / 2
+    scores = {other: score if other is label else rest for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)}
+    return Classification(label, score, scores)

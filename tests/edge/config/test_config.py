@@ -1,0 +1,75 @@
+import pytest
+
+from edge.config.reading import Config, as_toml, example, load_config
+from edge.errors import ConfigError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults():
+    assert load_config(None, {}) == Config()
+
+
+def test_file_environment_and_flags_win_in_this_order(tmp_path):
+    path = write(tmp_path, '[source]\nuri = "file"\nfps = 5\nwidth = 320\n[decision]\nhold_s = 2\n')
+    environment = {"MASK_EDGE_SOURCE_URI": "environment", "MASK_EDGE_SOURCE_FPS": "7", "OTHER": "x"}
+    config = load_config(path, environment, {"source": {"uri": "flag", "fps": None}})
+    assert (config.source.uri, config.source.fps, config.source.width, config.source.height) == ("flag", 7, 320, 480)
+    assert config.decision.hold_s == 2.0
+    assert isinstance(config.decision.hold_s, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[sorce]\n", r"config.toml: unknown table \[sorce\]; did you mean 'source'\?"),
+        ("[source]\nurl = 'x'\n", r"unknown key 'url' in \[source\]; did you mean 'uri'\?"),
+        ("[source]\nzzzzz = 1\n", r"unknown key 'zzzzz' in \[source\]; known are uri, width"),
+        ("[source]\nfps = 'ten'\n", r"source.fps = 'ten' is a str, a int is needed"),
+        ("[source]\nfps = true\n", r"source.fps = True is a bool"),
+        ("[source]\nfps = 0\n", r"source.fps = 0 is below 1"),
+        ("[snapshot]\nblur = 1\n", r"snapshot.blur = 1 is a int, a bool is needed"),
+        ("[log]\nlevel = 'loud'\n", r"'loud' is not one of debug, info"),
+        ("uri = 'x'\n", r"'uri' stands outside any table"),
+        ("[source\n", r"not valid TOML"),
+    ],
+)
+def test_mistakes_name_the_file_the_key_and_the_cure(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_config(write(tmp_path, text), {})
+    assert "config.toml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 78
+
+
+@pytest.mark.parametrize(("name", "value"), [("MASK_EDGE_SOURCE_FPS", "many"), ("MASK_EDGE_SOURCE_COLOUR", "1"), ("MASK_EDGE_NOTHING", "1")])
+def test_mistakes_in_the_environment_are_errors_too(name, value):
+    with pytest.raises(ConfigError, match="environment"):
+        load_config(None, {name: value})
+
+
+def test_booleans_in_the_environment():
+    assert load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "false"}).snapshot.blur is False
+    with pytest.raises(ConfigError, match="bool"):
+        load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "maybe"})
+
+
+def test_a_missing_file_points_to_the_example(tmp_path):
+    with pytest.raises(ConfigError, match="config example"):
+        load_config(tmp_path / "nothing.toml", {})
+
+
+def test_the_example_is_valid_as_it_is_and_with_every_line_switched_on(tmp_path):
+    assert load_config(write(tmp_path, example()), {}) == Config()
+    on = "\n".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in example().splitlines())
+    assert "\nuri = " in on
+    assert load_config(write(tmp_path, on), {}) == Config()
+
+
+def test_what_show_prints_can_be_read_back(tmp_path):
+    config = load_config(None, {"MASK_EDGE_SOURCE_URI": 'a "quoted" name', "MASK_EDGE_DECISION_HOLD_S": "1.5"})
+    assert load_config(write(tmp_path, as_toml(config)), {}) == config

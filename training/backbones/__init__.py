@@ -1,0 +1,1 @@
+"""Networks with ImageNet weights that models begin with."""

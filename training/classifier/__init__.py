@@ -1,0 +1,1 @@
+"""The mask classifier: network, batches, figures."""

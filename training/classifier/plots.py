@@ -1,0 +1,64 @@
+"""Plots of a training run and of an evaluation, as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
+
+from edge.types import Label
+from training.classifier.metrics import Scores, Truth
+
+
+def plot_learning_curves(history: Mapping[str, Sequence[float]], path: Path) -> None:
+    """Loss and accuracy per epoch. history: the columns of `history.json`."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        for key in (name, f"val_{name}"):
+            axis.plot(range(1, len(history.get(key, ())) + 1), history.get(key, ()), marker=".", label=key)
+        axis.set(xlabel="epoch", title=name)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    _save(figure, path)
+
+
+def plot_evaluation(truth: Truth, scores: Scores, labels: Sequence[Label], folder: Path) -> None:
+    """`confusion.png`, `roc.png` and `reliability.png` into a folder. truth: int (N,); scores: float (N, K)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [label.value for label in labels]
+    figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        truth, scores.argmax(axis=1), labels=range(len(names)), display_labels=names, cmap="Blues", ax=axis, colorbar=False
+    )
+    _save(figure, folder / "confusion.png")
+
+    figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+    for i, name in enumerate(names):
+        if 0 < np.sum(truth == i) < len(truth):
+            RocCurveDisplay.from_predictions(truth == i, scores[:, i], name=name, ax=axis)
+    axis.set(xlabel="false positive rate", ylabel="true positive rate")
+    axis.grid(alpha=0.3)
+    _save(figure, folder / "roc.png")
+
+    figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+    axis.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
+    for i, name in enumerate(names):
+        if 0 < np.sum(truth == i) < len(truth):
+            right, said = calibration_curve(truth == i, scores[:, i], n_bins=10)
+            axis.plot(said, right, marker=".", label=name)
+    axis.set(xlabel="score", ylabel="part that is right", title="reliability")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    _save(figure, folder / "reliability.png")
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,1 @@
+"""The face detector: network, composed pictures, figures."""

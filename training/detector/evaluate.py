@@ -1,0 +1,147 @@
+"""The detection side of `python -m training.evaluate`: a face detector's figures on pictures with boxes and on pictures without people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from edge.errors import DataError, ModelError, PictureError
+from edge.inference.anchors import Floats
+from edge.inference.card import Level
+from edge.inference.faces import SSDFaceDetector
+from edge.inference.interpreter import TFLiteModel
+from edge.pictures.files import read_picture
+from edge.types import Frame, Pixels
+from training.datasets.samples import select
+from training.datasets.scenes import Scene, read_backgrounds, read_scenes
+from training.detector.metrics import Judged, detection_metrics
+from training.detector.network import DetectorShape
+from training.detector.report import LOWEST_SCORE, Find, draw_report, judge, keras_finder
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedDetector:
+    """A detector ready to be judged. threshold: its default. model: None for a Keras model."""
+
+    find: Find
+    threshold: float
+    model: TFLiteModel | None = None
+
+
+def load_detector(path: Path, threads: int = 0) -> LoadedDetector:
+    """A `.tflite` file, run by the very code of the Pi, or a `.keras` file in its run folder. Raises ModelError."""
+    if path.suffix == ".keras":
+        return _load_keras(path)
+    detector = SSDFaceDetector(path, threads, score_threshold=LOWEST_SCORE)
+    assert detector.card.detector is not None
+
+    def find(pixels: Pixels) -> tuple[Floats, Floats]:
+        found = detector.detect(Frame(pixels, 0, 0.0, "evaluation"))
+        boxes = np.array([(f.box.xmin, f.box.ymin, f.box.xmax, f.box.ymax) for f in found], np.float32).reshape(-1, 4)
+        return boxes, np.array([f.score for f in found], np.float32)
+
+    return LoadedDetector(find, detector.card.detector.score_threshold, detector.model)
+
+
+def _load_keras(path: Path) -> LoadedDetector:
+    config = path.parent / "config.json"
+    if not config.is_file():
+        raise ModelError(f"{config}: missing; a .keras model is evaluated inside its run folder, where its anchors stand")
+    run = json.loads(config.read_text(encoding="utf-8"))
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras") from error
+    return LoadedDetector(keras_finder(model, read_shape(run["shape"]), run["iou_threshold"]), run["score_threshold"])
+
+
+def read_shape(data: dict[str, Any]) -> DetectorShape:
+    """The inverse of `dataclasses.asdict` for a `DetectorShape`."""
+    levels = tuple(Level(level["stride"], tuple((float(w), float(h)) for w, h in level["sizes"])) for level in data["levels"])
+    centre, size = data["variances"]
+    return DetectorShape(data["width"], data["height"], levels, (centre, size))
+
+
+def shape_entry(shape: DetectorShape) -> dict[str, Any]:
+    """What a card's `detector` says of the geometry, ready for JSON."""
+    entry = asdict(shape)
+    return {"levels": entry["levels"], "variances": entry["variances"]}
+
+
+def select_scenes(folders: Sequence[Path], split: Path | None, part: str, sources: Sequence[str] | None) -> list[Scene]:
+    """Pictures of folders with annotations.json, and of others as backgrounds; of one part of a split, of some sources. Raises DataError."""
+    scenes: list[Scene] = []
+    for folder in folders:
+        scenes += read_scenes(folder) if (folder / "annotations.json").is_file() else read_backgrounds(folder)
+    return select(scenes, folders, split, part, sources)
+
+
+def judge_scenes(find: Find, scenes: Sequence[Scene]) -> tuple[list[Judged], list[Scene], int]:
+    """Every readable picture by a detector. Returns the judgements, their scenes, and how many pictures could not be read."""
+    judged, readable = [], []
+    for scene in tqdm(scenes, desc="finding faces", unit="picture", mininterval=1, disable=None):
+        try:
+            judged.append(judge(scene, read_picture(scene.file), find))
+            readable.append(scene)
+        except PictureError as error:
+            print(f"skipped: {error}", file=sys.stderr)
+    if not judged:
+        raise DataError(f"none of {len(scenes)} pictures can be read")
+    return judged, readable, len(scenes) - len(judged)
+
+
+def evaluate_detector(
+    path: Path,
+    folders: Sequence[Path],
+    split: Path | None = None,
+    part: str = "test",
+    sources: Sequence[str] | None = None,
+    threads: int = 0,
+    report: Path | None = None,
+    threshold: float | None = None,
+) -> dict[str, Any]:
+    """All figures of one detector file, ready for JSON. report: a folder for plots and contact sheets. threshold: instead of the file's own."""
+    detector = load_detector(path, threads)
+    if threshold is not None:
+        detector = replace(detector, threshold=threshold)
+    judged, scenes, unreadable = judge_scenes(detector.find, select_scenes(folders, split, part, sources))
+    if report:
+        draw_report(judged, [read_picture(scene.file) for scene in scenes], detector.threshold, report)
+    return detection_metrics(judged, detector.threshold) | {"unreadable": unreadable}
+
+
+def detection_text(figures: dict[str, Any]) -> str:
+    """The figures of `detection_metrics` as a few lines for a person. Faces of 20 px and more at long side 640, unless said otherwise."""
+    lines = [f"{'':26} AP@0.35 AP@0.50 recall  false alarms/picture  pictures"]
+    for name, row in ([("all", figures["all"])] if figures["all"] else []) + list(figures["per_source"].items()):
+        lines.append(f"{name:26} {_three(row)} {row['false_alarms_per_picture']:14.3f} {row['pictures']:14}")
+    if figures["all"]:
+        lines += ["", f"{'height, px':26} AP@0.35 AP@0.50 recall  faces"]
+        lines += [f"{name:26} {_three(row)} {row['n']:6}" for name, row in figures["all"]["by_height"].items()]
+        for title, key in (("category", "recall_per_category"), ("lightness, 0..255", "recall_by_lightness")):
+            lines += ["", f"{title:26} recall  faces"]
+            lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"][key].items()]
+    lines.append("")
+    if figures["backgrounds"]:
+        lines.append(
+            f"{figures['false_alarms_per_100_backgrounds']:.2f} false alarms in 100 background pictures (of {figures['backgrounds']}), "
+            f"in {figures['alarmed_per_100_backgrounds']:.2f} of 100"
+        )
+    lines.append(f"score threshold {figures['threshold']}, unreadable {figures.get('unreadable', 0)}")
+    return "\n".join(lines)
+
+
+def _three(row: dict[str, Any]) -> str:
+    return "  ".join(_number(row[key]) for key in ("ap35", "ap50", "recall"))
+
+
+def _number(value: float | None) -> str:
+    return "   n/a" if value is None else f"{value:.4f}"

@@ -1,0 +1,198 @@
+"""The face detector's network: a small single-shot detector (Liu et al. 2016) made for int8 and for tensors that an Edge TPU takes.
+
+Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), by themselves or behind the first blocks of
+MobileNetV2, and one step of a feature pyramid (Lin et al. 2017) from stride 16 to stride 8, where the small faces are. The outputs are raw:
+decoding and non-maximum suppression are numpy's work.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from edge.inference.anchors import Floats, level_anchors
+from edge.inference.card import Level
+from training.backbones.mobilenet import make_tunable, mobilenet_v2
+
+LIGHT = "light"
+
+TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own"}
+"""What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
+
+FROZEN_BLOCKS = 3
+"""Of MobileNetV2: those up to stride 4."""
+
+PRETRAINED = "block_"
+"""What the names of the layers begin with that come from MobileNetV2 and are trained."""
+
+PRIOR = 0.01
+"""The score that every anchor starts with: without it the loss of the many empty anchors drowns the rest (Lin et al. 2017, focal loss)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorShape:
+    """A detector's geometry, shared by network, matching and card.
+
+    width, height: of the input, px. levels: strides with their anchors, (width, height) px of the input. variances: of centre and of size.
+    """
+
+    width: int = 384
+    height: int = 288
+    levels: tuple[Level, ...] = (
+        Level(8, ((9.0, 12.0), (17.0, 22.0))),
+        Level(16, ((31.0, 40.0), (54.0, 70.0))),
+        Level(32, ((92.0, 120.0), (140.0, 180.0))),
+    )
+    variances: tuple[float, float] = (0.1, 0.2)
+
+    def anchors(self) -> Floats:
+        """All levels' anchors, float32 (N, 4): (cx, cy, w, h) px, in the order of the flattened outputs."""
+        return np.concatenate([level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels])
+
+
+def shape_for(width: int, height: int) -> DetectorShape:
+    """The geometry for an input size, px. Above the default's height the coarsest level's anchors grow with it: faces close to the camera do, too.
+
+    The finer levels stay: what a larger input is for are the small faces.
+    """
+    plain = DetectorShape(width, height)
+    growth = max(1.0, height / DetectorShape().height)
+    *finer, coarsest = plain.levels
+    (middle, largest) = coarsest.sizes
+    sizes = (_grown(middle, math.sqrt(growth)), _grown(largest, growth))  # between the level below and the largest
+    return replace(plain, levels=(*finer, Level(coarsest.stride, sizes)))
+
+
+def _grown(size: tuple[float, float], times: float) -> tuple[float, float]:
+    return float(round(size[0] * times)), float(round(size[1] * times))
+
+
+@keras.saving.register_keras_serializable("mask_edge")
+class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    """Batch norm by TensorFlow's fused kernel, for training: on a CPU a whole step takes two thirds of the time of Keras's own.
+
+    Same variables in the same order, so that `BatchNormalization` takes its weights over. Channels last, float32.
+    """
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None) -> keras.KerasTensor:
+        if not training or keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        none = tf.zeros([0])
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs, scale=self.gamma, offset=self.beta, mean=none, variance=none, epsilon=self.epsilon, is_training=True
+        )
+        self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
+        self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
+        return outputs
+
+
+@keras.saving.register_keras_serializable("mask_edge")
+class Doubling(keras.layers.UpSampling2D):  # type: ignore[misc]
+    """`UpSampling2D` by 2, nearest, as the one operation that an Edge TPU takes for it: Keras's own becomes TILE, which it refuses."""
+
+    def __init__(self, name: str | None = None, **others: object) -> None:
+        super().__init__(2, interpolation="nearest", name=name, **{k: v for k, v in others.items() if k in ("dtype", "trainable")})
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        import tensorflow as tf
+
+        return tf.raw_ops.ResizeNearestNeighbor(images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]])
+
+
+def build_detector(shape: DetectorShape, width: float = 1.0, fused: bool = False, trunk: str = LIGHT, weights: str = "none") -> keras.Model:
+    """A detector of float32 (N, height, width, 3), values by `edge.preprocess.normalise`.
+
+    Outputs per level, in turn: score logits (N, h, w, A) and box offsets (N, h, w, 4A) for `edge.inference.anchors.decode_boxes`.
+    width: multiplies the channels. fused: with `FusedBatchNormalization`; the same weights either way. trunk: one of TRUNKS.
+    weights: of MobileNetV2, as `training.backbones.mobilenet.mobilenet_v2` takes them.
+    """
+    net = _Builder(FusedBatchNormalization if fused else keras.layers.BatchNormalization)
+    inputs = keras.Input((shape.height, shape.width, 3), name="picture")
+    features = _light(net, inputs, width) if trunk == LIGHT else _pretrained(net, inputs, width, weights)
+    outputs = []
+    for level, values in zip(shape.levels, features, strict=True):
+        outputs += net.head(values, len(level.sizes), f"head{level.stride}")
+    return keras.Model(inputs, outputs, name="face_detector")
+
+
+def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras.KerasTensor]:
+    """Features at strides 8, 16 and 32 of a trunk that is trained from random values."""
+    c4, c8, c16, c32 = _channels((32, 64, 128, 192), width)
+    x = net.conv(inputs, max(16, c4 // 2), 3, 2, "stem")
+    x = net.separable(x, c4, 3, 2, "s4_down")
+    x = net.stage(x, c4, 1, 5, "s4")
+    p8 = net.stage(net.separable(x, c8, 3, 2, "s8_down"), c8, 4, 5, "s8")
+    p16 = net.stage(net.separable(p8, c16, 3, 2, "s16_down"), c16, 4, 5, "s16")
+    p32 = net.stage(net.separable(p16, c32, 3, 2, "s32_down"), c32, 3, 3, "s32")
+    return [net.merged(p8, p16, c8), p16, p32]
+
+
+def _pretrained(net: _Builder, inputs: keras.KerasTensor, width: float, weights: str) -> list[keras.KerasTensor]:
+    """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 4 are not trained.
+
+    The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
+    """
+    c8, c16, c32 = _channels((64, 128, 192), width)
+    base = mobilenet_v2(inputs, (inputs.shape[1], inputs.shape[2]), width, weights)
+    make_tunable(base, FROZEN_BLOCKS)
+    f8, f16 = (base.get_layer(name).output for name in ("block_6_expand_relu", "block_11_add"))
+    p16 = net.stage(net.conv(f16, c16, 1, 1, "s16_in"), c16, 1, 5, "s16")
+    p32 = net.stage(net.separable(p16, c32, 3, 2, "s32_down"), c32, 1, 3, "s32")
+    p8 = net.stage(net.conv(f8, c8, 1, 1, "s8_in"), c8, 1, 5, "s8")
+    return [net.stage(net.merged(p8, p16, c8), c8, 1, 5, "s8b"), p16, p32]
+
+
+def _channels(counts: tuple[int, ...], width: float) -> tuple[int, ...]:
+    """Multiplied, in eights, as the hardware takes them."""
+    return tuple(8 * max(1, round(count * width / 8)) for count in counts)
+
+
+class _Builder:
+    """The network's building blocks. norm: the class of batch norm."""
+
+    def __init__(self, norm: type[keras.layers.BatchNormalization]) -> None:
+        self._norm = norm
+
+    def norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        return self._norm(momentum=0.98, name=name)(x)
+
+    def conv(self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str) -> keras.KerasTensor:
+        """Convolution, batch norm, ReLU6: the bounded range costs int8 the least."""
+        x = keras.layers.Conv2D(channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(x)
+        return keras.layers.ReLU(6.0, name=f"{name}_relu")(self.norm(x, f"{name}_bn"))
+
+    def separable(self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str, residual: bool = False) -> keras.KerasTensor:
+        """Depthwise, then pointwise convolution (Howard et al. 2017), optionally around a shortcut."""
+        y = keras.layers.DepthwiseConv2D(size, stride, padding="same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_dw")(x)
+        y = keras.layers.ReLU(6.0, name=f"{name}_dw_relu")(self.norm(y, f"{name}_dw_bn"))
+        y = keras.layers.Conv2D(channels, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_pw")(y)
+        y = self.norm(y, f"{name}_bn")
+        if residual:
+            y = keras.layers.Add(name=f"{name}_add")([x, y])
+        return keras.layers.ReLU(6.0, name=f"{name}_relu")(y)
+
+    def stage(self, x: keras.KerasTensor, channels: int, blocks: int, size: int, name: str) -> keras.KerasTensor:
+        """Residual blocks, one after the other."""
+        for i in range(blocks):
+            x = self.separable(x, channels, size, 1, f"{name}_{i}", residual=True)
+        return x
+
+    def merged(self, p8: keras.KerasTensor, p16: keras.KerasTensor, channels: int) -> keras.KerasTensor:
+        """What stride 8 sees together with what stride 16 understood."""
+        up = Doubling(name="up")(self.conv(p16, channels, 1, 1, "lateral"))
+        return self.separable(keras.layers.Add(name="merge")([p8, up]), channels, 3, 1, "merged")
+
+    def head(self, x: keras.KerasTensor, anchors: int, name: str) -> list[keras.KerasTensor]:
+        """Score logits and box offsets of one level, from one shared convolution."""
+        x = self.separable(x, x.shape[-1], 3, 1, name)
+        bias = keras.initializers.Constant(float(np.log(PRIOR / (1 - PRIOR))))
+        small = keras.initializers.RandomNormal(stddev=0.01)
+        scores = keras.layers.Conv2D(anchors, 1, kernel_initializer=small, bias_initializer=bias, name=f"{name}_scores")(x)
+        return [scores, keras.layers.Conv2D(4 * anchors, 1, kernel_initializer=small, name=f"{name}_boxes")(x)]
