@@ -34,10 +34,14 @@ def round_weights(model: keras.Model, pictures: Floats) -> None:
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
     expected = _means(base.input, [norm.output for norm in norms], pictures)
     scores = _means(model.input, [dense.input], pictures)[0] @ dense.get_weights()[0]
-    for norm, mean in zip(tqdm(norms, desc="rounding weights", unit="layer", file=sys.stderr), expected, strict=True):
+    for norm, mean in zip(
+        tqdm(norms, desc="rounding weights", unit="layer", file=sys.stderr), expected, strict=True
+    ):
         convolution = norm.input._keras_history.operation
         depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
-        convolution.kernel.assign(rounded(np.asarray(convolution.kernel), (0, 1, 3) if depthwise else (0, 1, 2)))
+        convolution.kernel.assign(
+            rounded(np.asarray(convolution.kernel), (0, 1, 3) if depthwise else (0, 1, 2))
+        )
         norm.beta.assign_add(mean - _means(base.input, [norm.output], pictures)[0])
     kernel, bias = dense.get_weights()
     kernel = rounded(kernel, (0, 1))

@@ -66,7 +66,9 @@ def write_card(model: Path, card: Mapping[str, Any]) -> Path:
     """Write the card beside its model; returns its path."""
     path = card_path(model)
     first = ("format", "name", "task", "sha256", "bytes", "created", "input")
-    ordered = {key: card[key] for key in first} | {key: value for key, value in card.items() if key not in first}
+    ordered = {key: card[key] for key in first} | {
+        key: value for key, value in card.items() if key not in first
+    }
     path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
@@ -75,7 +77,9 @@ def read_run(run: Path) -> dict[str, Any]:
     """`config.json` of a training run. Raises ModelError."""
     path = run / "config.json"
     if not path.is_file() or not (run / "model.keras").is_file():
-        raise ModelError(f"{run}: no model.keras and config.json there; give the --out folder of a finished training")
+        raise ModelError(
+            f"{run}: no model.keras and config.json there; give the --out folder of a finished training"
+        )
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return config
 
@@ -89,5 +93,7 @@ def read_notes(path: Path | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(notes, dict):
-        raise DataError(f'{path}: must hold one JSON object, such as {{"training_data": ..., "licence": ...}}')
+        raise DataError(
+            f'{path}: must hold one JSON object, such as {{"training_data": ..., "licence": ...}}'
+        )
     return {key: value for key, value in notes.items() if key not in MEASURED}

@@ -52,7 +52,9 @@ def expect(model: Path) -> Expected:
     graph = read_graph(model)
     verdicts = judge(graph)
     if any(verdict.code == "compiled" for verdict in verdicts):
-        raise ModelError(f"{model}: is compiled for the Edge TPU already; give the int8 file that it was made of")
+        raise ModelError(
+            f"{model}: is compiled for the Edge TPU already; give the int8 file that it was made of"
+        )
     for reason in refusals(graph, verdicts):
         print(f"{model}: the compiler will probably refuse it: {reason}", file=sys.stderr)
     return Expected(model, dict(Counter(v.op.name for v in verdicts if v.where is Where.EDGETPU)))
@@ -65,13 +67,19 @@ def collect(expected: Sequence[Expected], version: str, log: str, folder: Path) 
     for one in expected:
         made = folder / f"{one.model.stem}_edgetpu.tflite"
         if not made.is_file():
-            raise CompileError("no_output", f"{one.model.name}: the compiler reports no error, but wrote no {made.name}; is there room on the disk?")
+            raise CompileError(
+                "no_output",
+                f"{one.model.name}: the compiler reports no error, but wrote no {made.name}; is there room on the disk?",
+            )
         part = parts.get(one.model.name)
         own_log = made.with_suffix(".log")
         if part is not None and not part.rows and own_log.is_file():
             part = replace(part, rows=parse_rows(own_log.read_text(encoding="utf-8", errors="replace")))
         if part is None or not part.rows:
-            raise CompileError("unreadable", f"{one.model.name}: the compiler's log has no table of operations; is it version 15 or 16?")
+            raise CompileError(
+                "unreadable",
+                f"{one.model.name}: the compiler's log has no table of operations; is it version 15 or 16?",
+            )
         outcomes.append(Outcome(one, part, version, missed(one, part)))
     return outcomes
 
@@ -83,7 +91,10 @@ def missed(expected: Expected, compiled: CompiledModel) -> tuple[str, ...]:
     for op, count in expected.mapped.items():
         got = mapped.get(op, 0)
         if got < count:
-            reasons = "; ".join(sorted({row.status for row in compiled.rows if row.op == op and not row.mapped})) or "it is not in the log"
+            reasons = (
+                "; ".join(sorted({row.status for row in compiled.rows if row.op == op and not row.mapped}))
+                or "it is not in the log"
+            )
             lines.append(f"{op}: {got} of {count} mapped ({reasons})")
     return tuple(lines)
 
@@ -91,9 +102,16 @@ def missed(expected: Expected, compiled: CompiledModel) -> tuple[str, ...]:
 def outcome_text(outcome: Outcome) -> str:
     """The table for people."""
     part = outcome.compiled
-    rows = [(r.op, str(r.count), "Edge TPU" if r.mapped else "CPU", "" if r.mapped else r.status) for r in part.rows]
+    rows = [
+        (r.op, str(r.count), "Edge TPU" if r.mapped else "CPU", "" if r.mapped else r.status)
+        for r in part.rows
+    ]
     memory = f"on the chip {kib(part.on_chip)} ({share(part):.1%} of 8 MB, {kib(part.remaining)} left)"
-    streamed = f"sent for every inference {kib(part.off_chip)}" if part.off_chip else "nothing is sent again for an inference"
+    streamed = (
+        f"sent for every inference {kib(part.off_chip)}"
+        if part.off_chip
+        else "nothing is sent again for an inference"
+    )
     return "\n".join(
         [
             f"{part.name}: {part.operations} operations, {part.subgraphs} part(s) on the Edge TPU, compiler {outcome.version}",
@@ -153,19 +171,28 @@ def compile_models(arguments: argparse.Namespace) -> list[Outcome]:
     models: list[Path] = arguments.models
     names = Counter(model.stem for model in models)
     if len(names) < len(models):
-        raise UsageError(f"two models are named {names.most_common(1)[0][0]}; their compiled files would be one: rename one, with its card")
+        raise UsageError(
+            f"two models are named {names.most_common(1)[0][0]}; their compiled files would be one: rename one, with its card"
+        )
     compiler = find_compiler()
     expected = [expect(model) for model in models]
     arguments.out.mkdir(parents=True, exist_ok=True)
     outcomes = []
     for group in [expected] if arguments.co_compile else [[one] for one in expected]:
         files = [one.model for one in group]
-        with tempfile.TemporaryDirectory(dir=arguments.out) as folder:  # a file of an earlier run must not pass for this one's
+        with tempfile.TemporaryDirectory(
+            dir=arguments.out
+        ) as folder:  # a file of an earlier run must not pass for this one's
             code, log = run_compiler(compiler, files, Path(folder), arguments.timeout)
             made = collect(group, check_log(code, log, files), log, Path(folder))
             if arguments.allow_cpu or not any(outcome.missed for outcome in made):
                 for outcome in made:
-                    keep(outcome, Path(folder), arguments.out, [file.name for file in files if file != outcome.expected.model])
+                    keep(
+                        outcome,
+                        Path(folder),
+                        arguments.out,
+                        [file.name for file in files if file != outcome.expected.model],
+                    )
         outcomes += made
     return outcomes
 
@@ -192,9 +219,21 @@ def report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> dict[s
 def memory_text(outcomes: Sequence[Outcome]) -> str:
     """How models that were compiled together share the on-chip memory."""
     used = sum(max(outcome.compiled.on_chip, 0) for outcome in outcomes)
-    rows = [(o.compiled.name, kib(o.compiled.on_chip), f"{share(o.compiled):.1%}", kib(o.compiled.off_chip)) for o in outcomes]
-    rows.append(("together", kib(used), f"{used / ON_CHIP_BYTES:.1%}", kib(sum(max(o.compiled.off_chip, 0) for o in outcomes))))
-    return format_table(("model", "on the chip", "of 8 MB", "sent for every inference"), rows, right=(1, 2, 3))
+    rows = [
+        (o.compiled.name, kib(o.compiled.on_chip), f"{share(o.compiled):.1%}", kib(o.compiled.off_chip))
+        for o in outcomes
+    ]
+    rows.append(
+        (
+            "together",
+            kib(used),
+            f"{used / ON_CHIP_BYTES:.1%}",
+            kib(sum(max(o.compiled.off_chip, 0) for o in outcomes)),
+        )
+    )
+    return format_table(
+        ("model", "on the chip", "of 8 MB", "sent for every inference"), rows, right=(1, 2, 3)
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -206,10 +245,15 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(result))
     else:
-        texts = [outcome_text(outcome) for outcome in outcomes] + ([memory_text(outcomes)] if arguments.co_compile else [])
+        texts = [outcome_text(outcome) for outcome in outcomes] + (
+            [memory_text(outcomes)] if arguments.co_compile else []
+        )
         print("\n\n".join(texts))
     if not result["ok"]:
-        print("FAILED: nothing is kept of a call in which something missed the Edge TPU; --allow-cpu keeps it all the same", file=sys.stderr)
+        print(
+            "FAILED: nothing is kept of a call in which something missed the Edge TPU; --allow-cpu keeps it all the same",
+            file=sys.stderr,
+        )
     return 0 if result["ok"] else 1
 
 
@@ -217,10 +261,30 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.compile", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("models", nargs="+", type=Path, metavar="MODEL", help="int8 .tflite files with their cards; with --co-compile the most used first")
-    add("--out", type=Path, default=Path("models"), metavar="DIR", help="where MODEL_edgetpu.tflite and its card go (default: %(default)s)")
-    add("--co-compile", action="store_true", help="compile all in one call, so that their parameters stay on the chip together")
-    add("--allow-cpu", action="store_true", help="keep files in which something that should map runs on the CPU")
+    add(
+        "models",
+        nargs="+",
+        type=Path,
+        metavar="MODEL",
+        help="int8 .tflite files with their cards; with --co-compile the most used first",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("models"),
+        metavar="DIR",
+        help="where MODEL_edgetpu.tflite and its card go (default: %(default)s)",
+    )
+    add(
+        "--co-compile",
+        action="store_true",
+        help="compile all in one call, so that their parameters stay on the chip together",
+    )
+    add(
+        "--allow-cpu",
+        action="store_true",
+        help="keep files in which something that should map runs on the CPU",
+    )
     add(
         "--timeout",
         type=float,

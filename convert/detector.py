@@ -24,14 +24,19 @@ from edge.inference.card import load_card
 from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from training.datasets.scenes import Scene
-from training.detector.evaluate import evaluate_detector, judge_scenes, load_detector, read_shape, select_scenes, shape_entry
+from training.detector.evaluate import (
+    evaluate_detector,
+    judge_scenes,
+    load_detector,
+    read_shape,
+    select_scenes,
+    shape_entry,
+)
 from training.detector.metrics import Judged, average_precision, best_threshold
 from training.detector.network import LIGHT, TRUNKS, DetectorShape, build_detector
 from training.detector.report import keras_finder
 
-WHAT_IS_MEASURED = (
-    "AP by pycocotools at IoU 0.35 and 0.50, recall at the score threshold and IoU 0.35; faces of 20 px and more at long side 640 unless by_height"
-)
+WHAT_IS_MEASURED = "AP by pycocotools at IoU 0.35 and 0.50, recall at the score threshold and IoU 0.35; faces of 20 px and more at long side 640 unless by_height"
 
 
 def calibration_pictures(scenes: Sequence[Scene], shape: DetectorShape, count: int, seed: int) -> Floats:
@@ -41,7 +46,9 @@ def calibration_pictures(scenes: Sequence[Scene], shape: DetectorShape, count: i
     for i in order:
         by_source.setdefault(scenes[i].source, []).append(scenes[i])
     pictures = []
-    for scene in [scene for members in by_source.values() for scene in members[: -(-count // len(by_source))]][:count]:
+    for scene in [
+        scene for members in by_source.values() for scene in members[: -(-count // len(by_source))]
+    ][:count]:
         try:
             pictures.append(normalise(resize(read_picture(scene.file), shape.width, shape.height)))
         except PictureError as error:
@@ -51,7 +58,9 @@ def calibration_pictures(scenes: Sequence[Scene], shape: DetectorShape, count: i
     return np.stack(pictures)
 
 
-def detector_at(run: Path, config: dict[str, Any], size: tuple[int, int] | None) -> tuple[keras.Model, DetectorShape]:
+def detector_at(
+    run: Path, config: dict[str, Any], size: tuple[int, int] | None
+) -> tuple[keras.Model, DetectorShape]:
     """A run's float model, for another input size (width, height) px where one is given: its weights fit any multiple of 32."""
     shape = read_shape(config["shape"])
     if size is not None:
@@ -74,16 +83,27 @@ def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> 
     calibration = calibration_pictures(training, shape, arguments.calibration, arguments.seed)
     arguments.out.write_bytes(quantise_model(model, calibration))
     strides = ", ".join(str(level.stride) for level in shape.levels)
-    detector = {"outputs": "raw", **shape_entry(shape), "score_threshold": config["score_threshold"], "iou_threshold": config["iou_threshold"]}
+    detector = {
+        "outputs": "raw",
+        **shape_entry(shape),
+        "score_threshold": config["score_threshold"],
+        "iou_threshold": config["iou_threshold"],
+    }
     card = base_card(arguments.out, "detection", read_notes(arguments.notes)) | {
         "detector": detector,
         "box_convention": config["box_convention"],
         "architecture": f"single shot, {TRUNKS[_trunk(config)]}, width {config['width']}, strides {strides}",
         "training": {key: config[key] for key in ("arguments", "pictures", "sources", "teacher")},
-        "quantisation": {"kind": "int8, full integer, post-training", "calibration_pictures": len(calibration), "seed": arguments.seed},
+        "quantisation": {
+            "kind": "int8, full integer, post-training",
+            "calibration_pictures": len(calibration),
+            "seed": arguments.seed,
+        },
     }
     write_card(arguments.out, card)  # the detector refuses a model without a card
-    validation, _, _ = judge_scenes(load_detector(arguments.out).find, select_scenes(arguments.data, run / "split.csv", "val", None))
+    validation, _, _ = judge_scenes(
+        load_detector(arguments.out).find, select_scenes(arguments.data, run / "split.csv", "val", None)
+    )
     detector["score_threshold"] = best_threshold(validation)
     write_card(arguments.out, card)
     card["metrics"] = {
@@ -98,7 +118,14 @@ def quantise_detector(arguments: argparse.Namespace, config: dict[str, Any]) -> 
 
 def _public_arguments(arguments: argparse.Namespace) -> list[str]:
     """The command's arguments with folders by their name alone."""
-    words = ["--model", arguments.model.name, "--data", *(folder.name for folder in arguments.data), "--out", f"models/{arguments.out.name}"]
+    words = [
+        "--model",
+        arguments.model.name,
+        "--data",
+        *(folder.name for folder in arguments.data),
+        "--out",
+        f"models/{arguments.out.name}",
+    ]
     words += ["--input", "x".join(map(str, arguments.input))] if arguments.input else []
     return [*words, "--calibration", str(arguments.calibration), "--seed", str(arguments.seed)]
 
@@ -113,12 +140,20 @@ def verify_detector(arguments: argparse.Namespace) -> dict[str, Any]:
     got, _, _ = judge_scenes(quantised.find, readable)
     assert quantised.model is not None
     compiled, why = run_on_edgetpu(quantised.model, lambda: judge_scenes(quantised.find, readable)[0])
-    report: dict[str, Any] = {"n": len(readable), "agreement": box_agreement(expected, got, quantised.threshold)}
+    report: dict[str, Any] = {
+        "n": len(readable),
+        "agreement": box_agreement(expected, got, quantised.threshold),
+    }
     report |= {"float": _precision(expected), "int8": _precision(got), "edgetpu": edgetpu_entry(why)}
     if compiled is not None:
-        report["edgetpu"] |= _precision(compiled) | {"agreement": box_agreement(got, compiled, quantised.threshold)}
+        report["edgetpu"] |= _precision(compiled) | {
+            "agreement": box_agreement(got, compiled, quantised.threshold)
+        }
     if arguments.layers:
-        pictures = (resize(read_picture(scene.file), card.width, card.height) for scene in draw(readable, arguments.layer_pictures))
+        pictures = (
+            resize(read_picture(scene.file), card.width, card.height)
+            for scene in draw(readable, arguments.layer_pictures)
+        )
         report["layers"] = layer_entries(float_model(model), arguments.int8, pictures)
     return report
 

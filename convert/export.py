@@ -31,7 +31,9 @@ def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # the only switch there is for it
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
+            True  # the only switch there is for it
+        )
         converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
         return bytes(_quietly(converter.convert))
 
@@ -49,7 +51,9 @@ def _converter(model: keras.Model) -> Iterator[Any]:
 
     signature = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")
     with tempfile.TemporaryDirectory() as folder:
-        _quietly(lambda: model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False))
+        _quietly(
+            lambda: model.export(folder, format="tf_saved_model", input_signature=[signature], verbose=False)
+        )
         yield tf.lite.TFLiteConverter.from_saved_model(folder)
 
 
@@ -72,7 +76,9 @@ def _quietly(convert: Callable[[], Any]) -> Any:
         except Exception as error:
             log.seek(0)
             lines = log.read().decode(errors="replace").strip().splitlines()
-            raise ModelError(f"TensorFlow's converter fails: {str(error).splitlines()[0]} ({lines[-1] if lines else 'no log'})") from error
+            raise ModelError(
+                f"TensorFlow's converter fails: {str(error).splitlines()[0]} ({lines[-1] if lines else 'no log'})"
+            ) from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from convert.edgetpu.verdicts import COMPILER_VERSION, ON_CHIP_BYTES, UNKNOWABLE, Verdict, Where, judge, refusals
+from convert.edgetpu.verdicts import (
+    COMPILER_VERSION,
+    ON_CHIP_BYTES,
+    UNKNOWABLE,
+    Verdict,
+    Where,
+    judge,
+    refusals,
+)
 from training.cli import run
 from training.flatbuffer import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
@@ -66,7 +74,8 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "inputs": [tensor_entry(tensor) for tensor in graph.inputs],
         "outputs": [tensor_entry(tensor) for tensor in graph.outputs],
         "ops": [op_entry(verdict) for verdict in verdicts],
-        "totals": totals(graph) | {"edgetpu": places[Where.EDGETPU], "not_known": places[Where.UNKNOWN], "cpu": places[Where.CPU]},
+        "totals": totals(graph)
+        | {"edgetpu": places[Where.EDGETPU], "not_known": places[Where.UNKNOWN], "cpu": places[Where.CPU]},
         "refused": refusals(graph, verdicts),
         "compiler": COMPILER_VERSION,
         "only_the_compiler_knows": list(UNKNOWABLE),
@@ -107,7 +116,11 @@ def _quantisation(op: dict[str, Any]) -> str:
     words = []
     if op["outputs"] and (out := op["outputs"][0]["quantisation"]) and "scale" in out:
         words.append(f"{out['scale']:.4g}/{out['zero_point']}")
-    channels = [t["quantisation"] for t in op["inputs"] if t["constant_bytes"] is not None and t["quantisation"] and "axis" in t["quantisation"]]
+    channels = [
+        t["quantisation"]
+        for t in op["inputs"]
+        if t["constant_bytes"] is not None and t["quantisation"] and "axis" in t["quantisation"]
+    ]
     if channels:
         words.append(f"w {channels[0]['channels']} ch, axis {channels[0]['axis']}")
     return ", ".join(words) or "-"
@@ -119,24 +132,53 @@ def _row(op: dict[str, Any]) -> list[str]:
     kind = (op["outputs"] or op["inputs"])[0]["dtype"]
     name = op["custom"] or op["name"]
     shapes = f"{_shape(data)} -> {_shape(op['outputs'])}"
-    return [str(op["index"]), name, str(op["version"]), shapes, kind, _quantisation(op), f"{op['macs']:,}", f"{op['parameter_bytes']:,}", where]
+    return [
+        str(op["index"]),
+        name,
+        str(op["version"]),
+        shapes,
+        kind,
+        _quantisation(op),
+        f"{op['macs']:,}",
+        f"{op['parameter_bytes']:,}",
+        where,
+    ]
 
 
 def summary(report: dict[str, Any]) -> str:
     """Operations by kind, place and reason."""
-    kinds = Counter((op["custom"] or op["name"], f"v{op['version']}", op["where"], op["code"]) for op in report["ops"])
-    rows = [[name, version, str(n), where, "" if code == "ok" else code] for (name, version, where, code), n in kinds.items()]
+    kinds = Counter(
+        (op["custom"] or op["name"], f"v{op['version']}", op["where"], op["code"]) for op in report["ops"]
+    )
+    rows = [
+        [name, version, str(n), where, "" if code == "ok" else code]
+        for (name, version, where, code), n in kinds.items()
+    ]
     return format_table(("op", "version", "count", "where", "why"), rows, right=(2,))
 
 
 def report_text(report: dict[str, Any]) -> str:
     """The report for people."""
-    header = ("#", "op", "v", "input -> output", "type", "scale/zero point", "MACs", "parameter bytes", "where")
+    header = (
+        "#",
+        "op",
+        "v",
+        "input -> output",
+        "type",
+        "scale/zero point",
+        "MACs",
+        "parameter bytes",
+        "where",
+    )
     sums = report["totals"]
     share = sums["parameter_bytes"] / sums["on_chip_bytes"]
     lines = [
         f"{report['model']}: {report['bytes']:,} bytes, {sums['ops']} operations ({report['description'] or 'no description'})",
-        *(f"{end[:-1]} {t['name']}: {t['dtype']} {_shape([t])}" for end in ("inputs", "outputs") for t in report[end]),
+        *(
+            f"{end[:-1]} {t['name']}: {t['dtype']} {_shape([t])}"
+            for end in ("inputs", "outputs")
+            for t in report[end]
+        ),
         "",
         format_table(header, [_row(op) for op in report["ops"]], right=(0, 2, 6, 7)),
         "",
@@ -148,7 +190,11 @@ def report_text(report: dict[str, Any]) -> str:
     if report["subgraphs"] > 1:
         lines.append(f"the file has {report['subgraphs']} graphs; only the main one is looked at")
     lines += [f"the compiler will refuse this file: {reason}" for reason in report["refused"]]
-    lines += ["", f"From documentation. Only the compiler ({report['compiler']}, of 2021) knows:", *(f"- {text}" for text in UNKNOWABLE)]
+    lines += [
+        "",
+        f"From documentation. Only the compiler ({report['compiler']}, of 2021) knows:",
+        *(f"- {text}" for text in UNKNOWABLE),
+    ]
     return "\n".join(lines)
 
 

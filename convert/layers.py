@@ -59,7 +59,9 @@ class _Sums:
         self.signal += float(np.sum(expected**2))
         self.noise += float(np.sum((expected - value) ** 2))
         if self._kind is not None:
-            low, high = ((limit - self._zero) * self._scale for limit in (self._kind.min - 0.5, self._kind.max + 0.5))
+            low, high = (
+                (limit - self._zero) * self._scale for limit in (self._kind.min - 0.5, self._kind.max + 0.5)
+            )
             self.clipped += int(np.sum((expected < low) | (expected > high)))
         self.count += expected.size
 
@@ -79,7 +81,9 @@ def layer_errors(float_file: bytes, int8_file: Path, pictures: Iterable[Pixels])
         expected = run_float(picture)
         got = run_int8(picture)
         for reference, op in pairs:
-            sums[op.outputs[0].index].add(expected(reference.outputs[0].index).astype(np.float64), got(op.outputs[0].index))
+            sums[op.outputs[0].index].add(
+                expected(reference.outputs[0].index).astype(np.float64), got(op.outputs[0].index)
+            )
     measured = {index: _decibels(one.signal, one.noise) for index, one in sums.items()}
     return [_error(reference, op, measured, sums[op.outputs[0].index]) for reference, op in pairs]
 
@@ -108,7 +112,16 @@ def layers_text(entries: Sequence[dict[str, Any]], count: int) -> str:
         weights = "-" if e["weights_db"] is None else f"{e['weights_db']:.1f}"
         shape = "x".join(map(str, e["shape"]))
         rows.append(
-            (str(e["index"]), e["op"], short_name(e["name"]), shape, f"{e['sqnr_db']:.1f}", f"{e['lost_db']:.1f}", weights, f"{e['clipped']:.2%}")
+            (
+                str(e["index"]),
+                e["op"],
+                short_name(e["name"]),
+                shape,
+                f"{e['sqnr_db']:.1f}",
+                f"{e['lost_db']:.1f}",
+                weights,
+                f"{e['clipped']:.2%}",
+            )
         )
     return format_table(header, rows, right=(0, 4, 5, 6, 7))
 
@@ -129,7 +142,9 @@ def _pairs(reference: Graph, quantised: Graph, path: Path) -> list[tuple[Op, Op]
         if twin is not None:
             pairs.append((twin, op))
         elif op.name not in ("QUANTIZE", "DEQUANTIZE"):
-            raise ModelError(f"{path}: its {op.name} (op {op.index}) is not in the float model; give the run that it was made of")
+            raise ModelError(
+                f"{path}: its {op.name} (op {op.index}) is not in the float model; give the run that it was made of"
+            )
     return pairs
 
 
@@ -138,13 +153,18 @@ def _runner(path: Path) -> Callable[[Pixels], Callable[[int], npt.NDArray[Any]]]
     module = import_runtime().module
     plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = module.Interpreter(
-        model_content=path.read_bytes(), experimental_preserve_all_tensors=True, experimental_op_resolver_type=plain, num_threads=2
+        model_content=path.read_bytes(),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=plain,
+        num_threads=2,
     )
     interpreter.allocate_tensors()
     entry = interpreter.get_input_details()[0]
 
     def run(picture: Pixels) -> Callable[[int], npt.NDArray[Any]]:
-        values = normalise(picture) if entry["dtype"] is np.float32 else quantise(picture, *entry["quantization"])
+        values = (
+            normalise(picture) if entry["dtype"] is np.float32 else quantise(picture, *entry["quantization"])
+        )
         interpreter.set_tensor(entry["index"], values[None])
         interpreter.invoke()
         return interpreter.get_tensor  # type: ignore[no-any-return]
@@ -154,15 +174,31 @@ def _runner(path: Path) -> Callable[[Pixels], Callable[[int], npt.NDArray[Any]]]
 
 def _error(reference: Op, op: Op, measured: dict[int, float], sums: _Sums) -> LayerError:
     output = op.outputs[0]
-    before = min((measured[tensor.index] for tensor in op.given if tensor.index in measured), default=math.inf)
+    before = min(
+        (measured[tensor.index] for tensor in op.given if tensor.index in measured), default=math.inf
+    )
     sqnr = measured[output.index]
     lost = before - sqnr if math.isfinite(before) else 0.0
-    return LayerError(op.index, op.name, output.name, output.shape, sqnr, lost, _weights_db(reference, op), sums.clipped / max(sums.count, 1))
+    return LayerError(
+        op.index,
+        op.name,
+        output.name,
+        output.shape,
+        sqnr,
+        lost,
+        _weights_db(reference, op),
+        sums.clipped / max(sums.count, 1),
+    )
 
 
 def _weights_db(reference: Op, op: Op) -> float | None:
     """How well the int8 weights hold the float ones."""
-    if len(op.inputs) < 2 or op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"):
+    if len(op.inputs) < 2 or op.name not in (
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "TRANSPOSE_CONV",
+        "FULLY_CONNECTED",
+    ):
         return None
     weights, exact = op.inputs[1], reference.inputs[1]
     if weights is None or exact is None:

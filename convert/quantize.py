@@ -66,7 +66,9 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
     samples = [sample for folder in arguments.data for sample in read_samples(folder)]
     split = arguments.model / "split.csv"
     groups = read_split(split) if split.is_file() else {}
-    calibration = draw_evenly([s for s in samples if groups.get(s.group, "train") == "train"], arguments.calibration, arguments.seed)
+    calibration = draw_evenly(
+        [s for s in samples if groups.get(s.group, "train") == "train"], arguments.calibration, arguments.seed
+    )
     model = keras.models.load_model(arguments.model / "model.keras", compile=False)
     crops = calibration_crops(calibration, config["size"])
     round_weights(model, crops[:ROUNDING_CROPS])
@@ -75,7 +77,11 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
         "labels": config["labels"],
         "crop_margin": config["crop_margin"],
         "architecture": f"MobileNetV2, alpha {config['alpha']}, global average pooling, dense softmax",
-        "training": {key: config[key] for key in ("arguments", "samples", "sources", "with_mask_logit_lowered_by") if key in config},
+        "training": {
+            key: config[key]
+            for key in ("arguments", "samples", "sources", "with_mask_logit_lowered_by")
+            if key in config
+        },
         "quantisation": {
             "kind": "int8, full integer, post-training, bias correction",
             "calibration_pictures": len(calibration),
@@ -83,7 +89,11 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
         },
     }
     write_card(arguments.out, card)  # the scorer below refuses a model without a card
-    tested = [sample for folder in arguments.test_data for sample in read_samples(folder)] if arguments.test_data else samples
+    tested = (
+        [sample for folder in arguments.test_data for sample in read_samples(folder)]
+        if arguments.test_data
+        else samples
+    )
     test = [s for s in tested if groups.get(s.group) == "test"]
     if test:
         figures = evaluate(TFLiteScorer(arguments.out), test).figures
@@ -102,7 +112,15 @@ def _public_arguments(arguments: argparse.Namespace) -> list[str]:
     words = ["--model", arguments.model.name, "--data", *(folder.name for folder in arguments.data)]
     if arguments.test_data:
         words += ["--test-data", *(folder.name for folder in arguments.test_data)]
-    return [*words, "--out", f"models/{arguments.out.name}", "--calibration", str(arguments.calibration), "--seed", str(arguments.seed)]
+    return [
+        *words,
+        "--out",
+        f"models/{arguments.out.name}",
+        "--calibration",
+        str(arguments.calibration),
+        "--seed",
+        str(arguments.seed),
+    ]
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -111,9 +129,15 @@ def main(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.out}: --out must end in .tflite")
     config = read_run(arguments.model)
     if config.get("task") not in ("classification", "detection"):
-        raise ModelError(f"{arguments.model}: its config.json says task {config.get('task')!r}; this version converts classification and detection")
+        raise ModelError(
+            f"{arguments.model}: its config.json says task {config.get('task')!r}; this version converts classification and detection"
+        )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    card = quantise_detector(arguments, config) if config["task"] == "detection" else quantise_classifier(arguments, config)
+    card = (
+        quantise_detector(arguments, config)
+        if config["task"] == "detection"
+        else quantise_classifier(arguments, config)
+    )
     path = write_card(arguments.out, card)
     entry = card["input"]
     size = f"{card['bytes'] / 1e6:.2f} MB, input {entry['width']}x{entry['height']} {entry['dtype']}"
@@ -123,7 +147,9 @@ def main(arguments: argparse.Namespace) -> int:
     elif "metrics" in card:
         figures = card["metrics"]
         pair = figures["with_without"] or {}
-        print(f"test part: macro_f1 {figures['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}, n {figures['n']}")
+        print(
+            f"test part: macro_f1 {figures['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}, n {figures['n']}"
+        )
     print(f"card: {path}")
     return 0
 
@@ -133,12 +159,45 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m convert.quantize", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--model", type=Path, required=True, metavar="RUN", help="folder of a finished training")
-    add("--data", nargs="+", type=Path, required=True, help="the folders that it was trained on, for calibration and for the card's figures")
-    add("--test-data", nargs="+", type=Path, help="folders that the card's figures are measured on, their test part by group (default: --data)")
-    add("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write; its card goes beside it")
-    add("--input", type=input_size, metavar="WxH", help="of a detector: another input size than it was trained at, multiples of 32 px")
-    add("--calibration", type=int, default=300, metavar="N", help="pictures to calibrate with (default: %(default)s)")
-    add("--notes", type=Path, metavar="FILE.json", help="more entries for the card: training_data, licence, ...")
+    add(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="the folders that it was trained on, for calibration and for the card's figures",
+    )
+    add(
+        "--test-data",
+        nargs="+",
+        type=Path,
+        help="folders that the card's figures are measured on, their test part by group (default: --data)",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.tflite",
+        help="the file to write; its card goes beside it",
+    )
+    add(
+        "--input",
+        type=input_size,
+        metavar="WxH",
+        help="of a detector: another input size than it was trained at, multiples of 32 px",
+    )
+    add(
+        "--calibration",
+        type=int,
+        default=300,
+        metavar="N",
+        help="pictures to calibrate with (default: %(default)s)",
+    )
+    add(
+        "--notes",
+        type=Path,
+        metavar="FILE.json",
+        help="more entries for the card: training_data, licence, ...",
+    )
     add("--seed", type=int, default=0, help="of the calibration draw (default: %(default)s)")
     return parser
 

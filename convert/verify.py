@@ -57,12 +57,21 @@ def verify(arguments: argparse.Namespace) -> dict[str, Any]:
         pair = found["with_without"]
         return {"macro_f1": found["macro_f1"], "with_without": pair["balanced_accuracy"] if pair else None}
 
-    report: dict[str, Any] = {"n": len(readable), **compare(expected, got), "float": figures(expected), "int8": figures(got)}
-    report["edgetpu"] = edgetpu_entry(why) | ({} if compiled is None else figures(compiled) | compare(got, compiled))
+    report: dict[str, Any] = {
+        "n": len(readable),
+        **compare(expected, got),
+        "float": figures(expected),
+        "int8": figures(got),
+    }
+    report["edgetpu"] = edgetpu_entry(why) | (
+        {} if compiled is None else figures(compiled) | compare(got, compiled)
+    )
     if arguments.layers:
         card = quantised.model.card
         drawn = draw(readable, arguments.layer_pictures)
-        pictures = (resize(sample.crop(read_picture(sample.file)), card.width, card.height) for sample in drawn)
+        pictures = (
+            resize(sample.crop(read_picture(sample.file)), card.width, card.height) for sample in drawn
+        )
         report["layers"] = layer_entries(float_model(reference.model), arguments.int8, pictures)
     return report
 
@@ -109,7 +118,9 @@ def main(arguments: argparse.Namespace) -> int:
         loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)
         report |= {"ap35_loss": loss, "bound": arguments.max_ap_loss, "ok": loss <= arguments.max_ap_loss}
         if report["edgetpu"]["compared"]:
-            report["ok"] &= (report["float"]["ap35"] or 0) - (report["edgetpu"]["ap35"] or 0) <= arguments.max_ap_loss
+            report["ok"] &= (report["float"]["ap35"] or 0) - (
+                report["edgetpu"]["ap35"] or 0
+            ) <= arguments.max_ap_loss
         text, advice = detection_text(report, arguments.max_ap_loss), "finds less"
     else:
         report = verify(arguments)
@@ -123,7 +134,11 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"{text}\n{edgetpu_text(report)}")
         if arguments.layers:
             print(f"\nlayers, those that lose most first:\n{layers_text(report['layers'], WORST)}\n")
-        print("ok" if report["ok"] else f"FAILED: it {advice}; calibrate with more pictures of the kind it will see, --layers shows where it is lost")
+        print(
+            "ok"
+            if report["ok"]
+            else f"FAILED: it {advice}; calibrate with more pictures of the kind it will see, --layers shows where it is lost"
+        )
     return 0 if report["ok"] else 1
 
 
@@ -131,7 +146,13 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.verify", description=__doc__)
     add = parser.add_argument
-    add("--float", type=Path, required=True, metavar="RUN/model.keras", help="the float model, in its run folder")
+    add(
+        "--float",
+        type=Path,
+        required=True,
+        metavar="RUN/model.keras",
+        help="the float model, in its run folder",
+    )
     add(
         "--int8",
         type=Path,
@@ -141,9 +162,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--data", nargs="+", type=Path, required=True, help="folders of labelled pictures")
     add("--split", type=Path, help="split.csv of the run: compare on one of its parts")
-    add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
+    add(
+        "--part",
+        choices=("train", "val", "test"),
+        default="test",
+        help="which part of --split (default: %(default)s)",
+    )
     add("--source", nargs="+", metavar="NAME", help="these sources alone")
-    add("--min-agreement", type=float, default=0.99, help="the bound: part of the pictures that must get the same label (default: %(default)s)")
+    add(
+        "--min-agreement",
+        type=float,
+        default=0.99,
+        help="the bound: part of the pictures that must get the same label (default: %(default)s)",
+    )
     add(
         "--max-ap-loss",
         type=float,
@@ -151,7 +182,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
     )
     add("--layers", action="store_true", help="also measure every layer's quantisation error")
-    add("--layer-pictures", type=int, default=50, metavar="N", help="to measure layers on (default: %(default)s)")
+    add(
+        "--layer-pictures",
+        type=int,
+        default=50,
+        metavar="N",
+        help="to measure layers on (default: %(default)s)",
+    )
     add("--json", action="store_true", help="print one JSON object")
     return parser
 

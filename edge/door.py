@@ -33,11 +33,18 @@ from edge.tracking import Tracker, TrackerSettings
 
 log = logging.getLogger(__name__)
 
-_BESIDE, _INSTALLED = Path(__file__).resolve().parent.parent / "models", Path(sys.prefix) / "share" / "mask-edge" / "models"
+_BESIDE, _INSTALLED = (
+    Path(__file__).resolve().parent.parent / "models",
+    Path(sys.prefix) / "share" / "mask-edge" / "models",
+)
 MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
 """The shipped models: beside the package in a checkout, under the environment's share/ where pip has put them."""
 
-CLASSIFIER, DETECTOR, WIDE_DETECTOR = "mask_classifier.tflite", "face_detector.tflite", "face_detector_wide.tflite"
+CLASSIFIER, DETECTOR, WIDE_DETECTOR = (
+    "mask_classifier.tflite",
+    "face_detector.tflite",
+    "face_detector_wide.tflite",
+)
 
 HOLDING_SCORE = 0.75
 """A face that is followed needs this part of the score threshold."""
@@ -93,11 +100,15 @@ def build_classifier(config: Config) -> MaskClassifier:
     """The configured mask classifier. Raises ModelError or MissingLibraryError."""
     settings, path = config.classifier, classifier_path(config)
     if settings.model == "auto" and not path.is_file():
-        raise ModelError(f"{path}: the shipped classifier is missing; install again, or set [classifier] model")
+        raise ModelError(
+            f"{path}: the shipped classifier is missing; install again, or set [classifier] model"
+        )
     return MaskClassifier(path, settings.threads)
 
 
-def build_accelerator(config: Config, detector: FaceDetector, classifier: MaskClassifier, live: bool) -> Accelerator | None:
+def build_accelerator(
+    config: Config, detector: FaceDetector, classifier: MaskClassifier, live: bool
+) -> Accelerator | None:
     """Puts the configured Edge TPU before the models; None for the CPU alone.
 
     live: do not wait for it, the CPU begins; otherwise it is tried first, so that one device runs all frames.
@@ -106,7 +117,9 @@ def build_accelerator(config: Config, detector: FaceDetector, classifier: MaskCl
     if settings.use == "cpu":
         return None
     models = [*([detector.model] if isinstance(detector, SSDFaceDetector) else []), classifier.model]
-    accelerator = Accelerator(models, AcceleratorSettings(settings.use == "edgetpu", settings.library, settings.slow_at))
+    accelerator = Accelerator(
+        models, AcceleratorSettings(settings.use == "edgetpu", settings.library, settings.slow_at)
+    )
     if not live:
         accelerator.start()
     return accelerator
@@ -139,7 +152,9 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
 
 def build_sinks(config: Config, source: Source, stop: Callable[[], None]) -> list[Sink]:
     """The log and whatever else is switched on. Slow sinks of a live source get a thread of their own. Raises SinkError."""
-    sinks: list[Sink] = [LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)), BoardWatch())]
+    sinks: list[Sink] = [
+        LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)), BoardWatch())
+    ]
     if config.jsonl.path:
         sinks.append(JsonLinesSink(config.jsonl.path, config.jsonl.frames == "all", wall_time=source.live))
     if config.snapshot.directory:
@@ -164,7 +179,12 @@ def build_indicators(config: Config, stop: Callable[[], None]) -> list[Sink]:
         except MaskEdgeError as error:
             log.error("%s; the rest goes on without it", error)
         except Exception as error:
-            log.error("%s: %s; the rest goes on without it", name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
+            log.error(
+                "%s: %s; the rest goes on without it",
+                name,
+                one_line(error),
+                exc_info=log.isEnabledFor(logging.DEBUG),
+            )
     return sinks
 
 
@@ -173,7 +193,12 @@ def switch_on(config: Config, names: Sequence[str]) -> Config:
     try:
         if "gpio" in names and not config.gpio.configured:
             red, amber, green = DEFAULT_WIRING
-            log.info("gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d", red, amber, green)
+            log.info(
+                "gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d",
+                red,
+                amber,
+                green,
+            )
             config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
         if "screen" in names and not config.screen.device:
             log.info("screen: none is configured; taking an ssd1306 of 128x64 at address 0x3C of the I2C bus")

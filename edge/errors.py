@@ -58,4 +58,10 @@ class MissingLibraryError(MaskEdgeError, ImportError):
 def one_line(error: BaseException) -> str:
     """An error in one line: our own are written for people, of others the kind says more than the text."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, MaskEdgeError) and text else f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return (
+        text
+        if isinstance(error, MaskEdgeError) and text
+        else f"{type(error).__name__}: {text}"
+        if text
+        else type(error).__name__
+    )

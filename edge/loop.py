@@ -87,9 +87,13 @@ class Loop:
             reason = one_line(error)
             if self._failures >= FAILURES_AT_MOST:
                 cure = "`python -m edge doctor` tries the models"
-                raise StageError(f"no result for {self._failures} frames in a row, the last time for {reason}; {cure}") from error
+                raise StageError(
+                    f"no result for {self._failures} frames in a row, the last time for {reason}; {cure}"
+                ) from error
             log.error("no result for a frame (%s)", reason, exc_info=log.isEnabledFor(logging.DEBUG))
-            return self._pipeline.without_picture(f"no result for the picture ({reason})", frame.captured_at, frame)
+            return self._pipeline.without_picture(
+                f"no result for the picture ({reason})", frame.captured_at, frame
+            )
         self._failures = 0
         return result
 
@@ -108,7 +112,12 @@ class Loop:
             except BrokenPipeError:
                 raise  # nobody reads stdout any more: there is nothing to go on for
             except Exception as error:
-                log.error("%s is switched off: %s", sink.name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
+                log.error(
+                    "%s is switched off: %s",
+                    sink.name,
+                    one_line(error),
+                    exc_info=log.isEnabledFor(logging.DEBUG),
+                )
                 self._sinks.remove(sink)
                 _close_surely(sink.name, sink.close)
 

@@ -67,7 +67,9 @@ class PictureHealth:
         """A frozen picture stays so until it changes, although its faces are not followed any more."""
         if self._last is None or not np.array_equal(sample, self._last):
             self._last, self._changed_at, self._frozen = sample.copy(), now, False
-        self._frozen = self._frozen or now - self._changed_at >= (self.frozen_after_s if faces else self.still_after_s)
+        self._frozen = self._frozen or now - self._changed_at >= (
+            self.frozen_after_s if faces else self.still_after_s
+        )
 
 
 def _block_averages(view: Pixels) -> Pixels:

@@ -84,9 +84,19 @@ class Pipeline:
         self._lap("decide")
         return self._result(frame, detections, tracks, decision)
 
-    def _result(self, frame: Frame | None, detections: list[Detection], tracks: list[Track], decision: Decision) -> FrameResult:
+    def _result(
+        self, frame: Frame | None, detections: list[Detection], tracks: list[Track], decision: Decision
+    ) -> FrameResult:
         degraded = self.accelerator.degraded if self.accelerator else ""
-        return FrameResult(frame, tuple(detections), tuple(tracks), decision, tuple(self.tracker.take_events()), self._timings, degraded)
+        return FrameResult(
+            frame,
+            tuple(detections),
+            tuple(tracks),
+            decision,
+            tuple(self.tracker.take_events()),
+            self._timings,
+            degraded,
+        )
 
     def _lap(self, stage: str) -> None:
         """The time since the stage before."""

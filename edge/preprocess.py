@@ -40,7 +40,10 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     if pixels.shape[:2] == (height, width):
         return pixels
     far = pixels.shape[0] > 2 * height or pixels.shape[1] > 2 * width
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(
+        cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR),
+        np.uint8,
+    )
 
 
 def normalise(pixels: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
@@ -56,12 +59,18 @@ def _byte_table(scale: float, zero_point: int, dtype: str) -> npt.NDArray[Any]:
     return np.asarray(np.clip(quantised, limits.min, limits.max), dtype)
 
 
-def quantise(pixels: Pixels, scale: float, zero_point: int, dtype: str = "int8", out: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+def quantise(
+    pixels: Pixels, scale: float, zero_point: int, dtype: str = "int8", out: npt.NDArray[Any] | None = None
+) -> npt.NDArray[Any]:
     """Pixels as the input of a quantised model: q = round(normalise(p) / scale) + zero_point, clipped (Jacob et al. 2018).
 
     dtype: int8, or uint8. out: of that dtype and the same shape, to write into.
     """
-    if (scale, zero_point, dtype) == (1 / STD, 0, "int8"):  # p - 128 by its bits: 100 times as fast as the table
+    if (scale, zero_point, dtype) == (
+        1 / STD,
+        0,
+        "int8",
+    ):  # p - 128 by its bits: 100 times as fast as the table
         return np.bitwise_xor(pixels, 0x80, out=None if out is None else out.view(np.uint8)).view(np.int8)
     return np.take(_byte_table(scale, zero_point, dtype), pixels, out=out)
 

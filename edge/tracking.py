@@ -81,9 +81,15 @@ class Tracker:
 
     def due(self, now: float, budget: int, settled_every_s: float) -> list[Track]:
         """Which faces to classify in this frame, at most `budget`: those without a label or in doubt first, settled ones at a slow beat."""
-        waiting = [face for face in self._faces if face.visible and face.box.height >= self.settings.min_face_px]
+        waiting = [
+            face for face in self._faces if face.visible and face.box.height >= self.settings.min_face_px
+        ]
         urgent = [face for face in waiting if self._undecided(face)]
-        settled = [face for face in waiting if not self._undecided(face) and now - face.classified_at >= settled_every_s]
+        settled = [
+            face
+            for face in waiting
+            if not self._undecided(face) and now - face.classified_at >= settled_every_s
+        ]
         urgent.sort(key=lambda face: (len(face.votes), face.classified_at))
         settled.sort(key=lambda face: face.classified_at)
         return [self._track(face, now) for face in (urgent + settled)[:budget]]
@@ -120,7 +126,9 @@ class Tracker:
         ]
         matched: dict[int, _Face] = {}
         taken: set[int] = set()
-        for affinity, index, face in sorted(pairs, key=lambda pair: (pair[0] > 1, self._sure(detections[pair[1]]), pair[0]), reverse=True):
+        for affinity, index, face in sorted(
+            pairs, key=lambda pair: (pair[0] > 1, self._sure(detections[pair[1]]), pair[0]), reverse=True
+        ):
             if affinity > 0 and index not in matched and face.track_id not in taken:
                 matched[index] = face
                 taken.add(face.track_id)
@@ -139,7 +147,9 @@ class Tracker:
 
     def _end(self, now: float) -> None:
         gone = [face for face in self._faces if now - face.last_seen > self._patience(face)]
-        self._events += [Event(EventKind.ENDED, face.track_id, face.label, None, now) for face in gone if face.confirmed]
+        self._events += [
+            Event(EventKind.ENDED, face.track_id, face.label, None, now) for face in gone if face.confirmed
+        ]
         self._faces = [face for face in self._faces if face not in gone]
 
     def _patience(self, face: _Face) -> float:
@@ -158,7 +168,11 @@ class Tracker:
 
     def _undecided(self, face: _Face) -> bool:
         """No label yet, another one leads, or the last look disagreed: then look again at once, not at the slow beat."""
-        return face.label is Label.UNKNOWN or face.challenger is not None or face.votes[-1].label is not face.label
+        return (
+            face.label is Label.UNKNOWN
+            or face.challenger is not None
+            or face.votes[-1].label is not face.label
+        )
 
     def _track(self, face: _Face, now: float) -> Track:
         status = TrackStatus.CONFIRMED if face.confirmed else TrackStatus.TENTATIVE

@@ -29,7 +29,11 @@ def make_pi(
     """A Pi with the kernel of Raspberry Pi OS; throttled=None: with Debian's, which has no get_throttled."""
     write(root, "etc/os-release", OS_RELEASE.format(number=release[0], name=release[1]))
     write(root, "proc/device-tree/model", model + "\0")
-    write(root, "proc/meminfo", f"MemTotal:        3884360 kB\nMemFree:         2000000 kB\nMemAvailable:    {available_mb * 1024} kB\n")
+    write(
+        root,
+        "proc/meminfo",
+        f"MemTotal:        3884360 kB\nMemFree:         2000000 kB\nMemAvailable:    {available_mb * 1024} kB\n",
+    )
     write(root, "proc/self/statm", "40000 25600 9000 1 0 30000 0\n")
     write(root, "sys/class/thermal/thermal_zone0/type", "cpu-thermal\n")
     write(root, "sys/class/thermal/thermal_zone0/temp", f"{round(celsius * 1000)}\n")
@@ -42,7 +46,11 @@ def make_pi(
 
 def add_users(root: Path, user: str, *groups: str) -> Path:
     """A system user and the groups of Raspberry Pi OS; the user is in these."""
-    write(root, "etc/passwd", f"root:x:0:0:root:/root:/bin/bash\n{user}:x:990:990::/var/lib/mask-edge:/usr/sbin/nologin\n")
+    write(
+        root,
+        "etc/passwd",
+        f"root:x:0:0:root:/root:/bin/bash\n{user}:x:990:990::/var/lib/mask-edge:/usr/sbin/nologin\n",
+    )
     numbers = {"video": 44, "plugdev": 46, "spi": 995, "i2c": 994, "gpio": 993}
     lines = [f"{name}:x:{number}:{user if name in groups else ''}" for name, number in numbers.items()]
     write(root, "etc/group", "\n".join(["root:x:0:", f"{user}:x:990:", *lines, ""]))

@@ -21,5 +21,8 @@ def make_detection(x: float = 10, y: float = 10, size: float = 40, score: float 
 
 def make_verdict(label: Label, score: float = 0.9) -> Classification:
     rest = (1 - score) / 2
-    scores = {other: score if other is label else rest for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)}
+    scores = {
+        other: score if other is label else rest
+        for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
+    }
     return Classification(label, score, scores)

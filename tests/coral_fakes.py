@@ -24,7 +24,10 @@ def build_library(folder: Path) -> Path:
         pytest.skip("no C compiler: this test was NOT run")
     library = folder / "libfake_edgetpu.so"
     source = DATA / "coral" / "fake_edgetpu.c"
-    subprocess.run([compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source], check=True)
+    subprocess.run(
+        [compiler, "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source],
+        check=True,
+    )
     return library
 
 
@@ -40,7 +43,13 @@ class FakeStick:
 
     def plug(self, identity: tuple[str, str] = AFTER, speed: int = 5000) -> None:
         self._entry.mkdir(parents=True, exist_ok=True)
-        for name, value in {"idVendor": identity[0], "idProduct": identity[1], "busnum": "2", "devnum": "4", "speed": str(speed)}.items():
+        for name, value in {
+            "idVendor": identity[0],
+            "idProduct": identity[1],
+            "busnum": "2",
+            "devnum": "4",
+            "speed": str(speed),
+        }.items():
             (self._entry / name).write_text(f"{value}\n")
         self.node.parent.mkdir(parents=True, exist_ok=True)
         self.node.touch()
@@ -98,6 +107,12 @@ class Clock:
         return self.now
 
 
-def make_accelerator(models: list[TFLiteModel], library: Path, clock: Callable[[], float], **settings) -> Accelerator:
+def make_accelerator(
+    models: list[TFLiteModel], library: Path, clock: Callable[[], float], **settings
+) -> Accelerator:
     """slow_at, infer_s: the fake runs on this CPU, which may be busy, and must not be held to be slow for that."""
-    return Accelerator(models, AcceleratorSettings(library=str(library), **({"slow_at": 1e6, "infer_s": 30.0} | settings)), clock)
+    return Accelerator(
+        models,
+        AcceleratorSettings(library=str(library), **({"slow_at": 1e6, "infer_s": 30.0} | settings)),
+        clock,
+    )

@@ -26,12 +26,40 @@ ENCODERS = {
     "BROKEN": lambda rgb: rgb,
 }
 
-PI_CONTROLS = {"FrameDurationLimits": (9000, 10**8, 33333), "AeExposureMode": (0, 3, 0), "ExposureTime": (60, 10**7, 20000)}
+PI_CONTROLS = {
+    "FrameDurationLimits": (9000, 10**8, 33333),
+    "AeExposureMode": (0, 3, 0),
+    "ExposureTime": (60, 10**7, 20000),
+}
 IMX219_MODES = [
-    {"format": "SBGGR10", "bit_depth": 10, "size": (640, 480), "fps": 103.33, "crop_limits": (1000, 752, 1280, 960)},
-    {"format": "SBGGR10", "bit_depth": 10, "size": (1640, 1232), "fps": 41.85, "crop_limits": (0, 0, 3280, 2464)},
-    {"format": "SBGGR10", "bit_depth": 10, "size": (1920, 1080), "fps": 47.57, "crop_limits": (680, 692, 1920, 1080)},
-    {"format": "SBGGR10", "bit_depth": 10, "size": (3280, 2464), "fps": 21.19, "crop_limits": (0, 0, 3280, 2464)},
+    {
+        "format": "SBGGR10",
+        "bit_depth": 10,
+        "size": (640, 480),
+        "fps": 103.33,
+        "crop_limits": (1000, 752, 1280, 960),
+    },
+    {
+        "format": "SBGGR10",
+        "bit_depth": 10,
+        "size": (1640, 1232),
+        "fps": 41.85,
+        "crop_limits": (0, 0, 3280, 2464),
+    },
+    {
+        "format": "SBGGR10",
+        "bit_depth": 10,
+        "size": (1920, 1080),
+        "fps": 47.57,
+        "crop_limits": (680, 692, 1920, 1080),
+    },
+    {
+        "format": "SBGGR10",
+        "bit_depth": 10,
+        "size": (3280, 2464),
+        "fps": 21.19,
+        "crop_limits": (0, 0, 3280, 2464),
+    },
 ]
 
 
@@ -112,7 +140,10 @@ class FakePicamera2:
 
     @staticmethod
     def global_camera_info():
-        return [{"Model": device.properties["Model"], "Id": f"/base/{i}", "Num": i} for i, device in enumerate(FakePicamera2.devices)]
+        return [
+            {"Model": device.properties["Model"], "Id": f"/base/{i}", "Num": i}
+            for i, device in enumerate(FakePicamera2.devices)
+        ]
 
     def __init__(self, camera_num=0):
         self.device = device = FakePicamera2.devices[camera_num]
@@ -134,9 +165,25 @@ class FakePicamera2:
             raise self.device.modes
         return self.device.modes
 
-    def create_video_configuration(self, main, lores=None, raw=None, transform=None, colour_space=None, buffer_count=6, controls=None, **rest):
+    def create_video_configuration(
+        self,
+        main,
+        lores=None,
+        raw=None,
+        transform=None,
+        colour_space=None,
+        buffer_count=6,
+        controls=None,
+        **rest,
+    ):
         assert set(rest) <= {"display", "encode", "queue", "sensor", "use_case"}
-        return {"main": dict(main), "lores": lores and dict(lores), "raw": raw, "transform": transform, "controls": controls} | rest
+        return {
+            "main": dict(main),
+            "lores": lores and dict(lores),
+            "raw": raw,
+            "transform": transform,
+            "controls": controls,
+        } | rest
 
     def configure(self, configuration):
         for name in configuration["controls"]:
@@ -150,10 +197,14 @@ class FakePicamera2:
         for stream in ("main", "lores"):
             if configuration[stream]:
                 configuration[stream]["size"] = self.device.sizes.get(stream, configuration[stream]["size"])
-                configuration[stream]["format"] = kind = self.device.formats.get(stream, configuration[stream]["format"])
+                configuration[stream]["format"] = kind = self.device.formats.get(
+                    stream, configuration[stream]["format"]
+                )
                 width = configuration[stream]["size"][0]
                 bytes_a_pixel = 4 if kind.startswith("X") else 3 if kind.endswith("888") else 1
-                configuration[stream]["stride"] = -(-width * bytes_a_pixel // self.device.align) * self.device.align
+                configuration[stream]["stride"] = (
+                    -(-width * bytes_a_pixel // self.device.align) * self.device.align
+                )
         self._configuration = configuration
 
     def camera_configuration(self):

@@ -10,7 +10,14 @@ import pytest
 
 from tests.builders import ROOT
 
-ALLOWED_FROM_EDGE = ("edge.types", "edge.preprocess", "edge.pictures.files", "edge.pictures.drawn_masks", "edge.errors", "edge.inference")
+ALLOWED_FROM_EDGE = (
+    "edge.types",
+    "edge.preprocess",
+    "edge.pictures.files",
+    "edge.pictures.drawn_masks",
+    "edge.errors",
+    "edge.inference",
+)
 """What `training` and `convert` share with the runtime."""
 
 LAYERS = {
@@ -69,7 +76,14 @@ def test_edge_imports_numpy_and_the_standard_library_alone_at_the_top(path):
 
 @pytest.mark.parametrize("path", python_files("edge"), ids=module_name)
 def test_edge_never_imports_the_workstation_side(path):
-    assert not {name.partition(".")[0] for name in imported(path)} & {"training", "convert", "tensorflow", "keras", "matplotlib", "sklearn"}
+    assert not {name.partition(".")[0] for name in imported(path)} & {
+        "training",
+        "convert",
+        "tensorflow",
+        "keras",
+        "matplotlib",
+        "sklearn",
+    }
 
 
 @pytest.mark.parametrize("path", python_files("edge"), ids=module_name)
@@ -81,8 +95,12 @@ def test_nothing_is_imported_from_a_layer_above(path):
 
 
 def test_sources_and_sinks_do_not_know_each_other():
-    assert not any(name.startswith("edge.sinks") for path in python_files("edge/sources") for name in imported(path))
-    assert not any(name.startswith("edge.sources") for path in python_files("edge/sinks") for name in imported(path))
+    assert not any(
+        name.startswith("edge.sinks") for path in python_files("edge/sources") for name in imported(path)
+    )
+    assert not any(
+        name.startswith("edge.sources") for path in python_files("edge/sinks") for name in imported(path)
+    )
 
 
 @pytest.mark.parametrize("path", python_files("training", "convert"), ids=module_name)
@@ -126,7 +144,9 @@ OPTIONAL = {
 def run_blocked(*words: str, blocked=OPTIONAL) -> subprocess.CompletedProcess:
     code = BLOCKER.format(blocked=blocked, words=list(words))
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MASK_EDGE_")}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment
+    )
 
 
 @pytest.mark.parametrize("words", [["--help"], ["config", "example"], ["config", "show"]])

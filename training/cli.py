@@ -9,7 +9,11 @@ from collections.abc import Callable, Sequence
 from edge.errors import MaskEdgeError
 
 
-def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], int], argv: Sequence[str] | None = None) -> None:
+def run(
+    parser: argparse.ArgumentParser,
+    main: Callable[[argparse.Namespace], int],
+    argv: Sequence[str] | None = None,
+) -> None:
     """Parse, run and exit: 0 fine, 1 failed, 2 usage, 130 interrupted. A MaskEdgeError is one line on stderr, unless `--debug`."""
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args(argv)
@@ -28,7 +32,12 @@ def run(parser: argparse.ArgumentParser, main: Callable[[argparse.Namespace], in
 def input_size(text: str) -> tuple[int, int]:
     """`WIDTHxHEIGHT` of a detector's input as (width, height) px: multiples of 32, its coarsest stride."""
     width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit()) or int(width) % 32 or int(height) % 32 or not int(width) * int(height):
+    if (
+        not (width.isdigit() and height.isdigit())
+        or int(width) % 32
+        or int(height) % 32
+        or not int(width) * int(height)
+    ):
         raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT in multiples of 32, such as 384x288")
     return int(width), int(height)
 

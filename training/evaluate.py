@@ -40,7 +40,9 @@ class TFLiteScorer:
 
     def __call__(self, crops: Sequence[Pixels]) -> Floats:
         """float64 (N, K), rows sum to 1."""
-        return np.array([[result.scores[label] for label in self.labels] for result in self._classifier.classify(crops)])
+        return np.array(
+            [[result.scores[label] for label in self.labels] for result in self._classifier.classify(crops)]
+        )
 
 
 class KerasScorer:
@@ -51,12 +53,18 @@ class KerasScorer:
 
         config = path.parent / "config.json"
         if not config.is_file():
-            raise ModelError(f"{config}: missing; a .keras model is evaluated inside its run folder, where its labels stand")
-        self.labels = tuple(Label(label) for label in json.loads(config.read_text(encoding="utf-8"))["labels"])
+            raise ModelError(
+                f"{config}: missing; a .keras model is evaluated inside its run folder, where its labels stand"
+            )
+        self.labels = tuple(
+            Label(label) for label in json.loads(config.read_text(encoding="utf-8"))["labels"]
+        )
         try:
             self.model = keras.models.load_model(path, compile=False)
         except (ValueError, OSError) as error:
-            raise ModelError(f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras") from error
+            raise ModelError(
+                f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras"
+            ) from error
         self._size = int(self.model.input_shape[1])
 
     def __call__(self, crops: Sequence[Pixels]) -> Floats:
@@ -75,18 +83,24 @@ def load_scorer(path: Path, threads: int = 0) -> Scorer:
     return TFLiteScorer(path, threads)
 
 
-def select_samples(folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None) -> list[Sample]:
+def select_samples(
+    folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None
+) -> list[Sample]:
     """The samples of some folders, of one part of a split, of some sources. Raises DataError where nothing is left."""
     samples = [sample for folder in folders for sample in read_samples(folder)]
     return select(samples, folders, split, part, sources)
 
 
-def score_samples(scorer: Scorer, samples: Sequence[Sample], batch: int = 64) -> tuple[list[Sample], Floats, list[str]]:
+def score_samples(
+    scorer: Scorer, samples: Sequence[Sample], batch: int = 64
+) -> tuple[list[Sample], Floats, list[str]]:
     """The readable samples, their scores, float64 (N, K), and one line for each unreadable picture."""
     readable: list[Sample] = []
     scores: list[Floats] = []
     unreadable: list[str] = []
-    for start in tqdm(range(0, len(samples), batch), desc="scoring", unit="batch", mininterval=1, disable=None):
+    for start in tqdm(
+        range(0, len(samples), batch), desc="scoring", unit="batch", mininterval=1, disable=None
+    ):
         crops = []
         for sample in samples[start : start + batch]:
             try:
@@ -115,7 +129,9 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
     """All figures, for all samples and per source. Raises DataError."""
     unknown = {sample.label for sample in samples} - set(scorer.labels)
     if unknown:
-        raise DataError(f"the data hold {', '.join(sorted(unknown))}, the model knows only {', '.join(scorer.labels)}; leave that class out")
+        raise DataError(
+            f"the data hold {', '.join(sorted(unknown))}, the model knows only {', '.join(scorer.labels)}; leave that class out"
+        )
     readable, scores, unreadable = score_samples(scorer, samples)
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
@@ -124,7 +140,10 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
     sources = np.array([sample.source for sample in readable])
     if len(set(sources)) > 1:
         figures["per_source"] = {
-            str(source): classification_metrics(truth[sources == source], scores[sources == source], scorer.labels) for source in np.unique(sources)
+            str(source): classification_metrics(
+                truth[sources == source], scores[sources == source], scorer.labels
+            )
+            for source in np.unique(sources)
         }
     return Evaluation(figures, readable, truth, scores)
 
@@ -143,7 +162,9 @@ def write_report(result: Evaluation, labels: Sequence[Label], folder: Path) -> N
         writer.writerow(("file", "label", "predicted", "score"))
         for i in wrong:
             sample = result.samples[i]
-            writer.writerow((sample.file, sample.label, labels[predicted[i]], f"{result.scores[i].max():.3f}"))
+            writer.writerow(
+                (sample.file, sample.label, labels[predicted[i]], f"{result.scores[i].max():.3f}")
+            )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -156,7 +177,13 @@ def main_detection(arguments: argparse.Namespace) -> int:
     from training.detector.evaluate import detection_text, evaluate_detector
 
     figures = evaluate_detector(
-        arguments.model, arguments.data, arguments.split, arguments.part, arguments.source, arguments.threads, arguments.report
+        arguments.model,
+        arguments.data,
+        arguments.split,
+        arguments.part,
+        arguments.source,
+        arguments.threads,
+        arguments.report,
     )
     text = json.dumps(figures) if arguments.json else detection_text(figures)
     if arguments.report:
@@ -179,7 +206,9 @@ def main_classification(arguments: argparse.Namespace) -> int:
     print(text_report(figures))
     for source, own in figures.get("per_source", {}).items():
         pair = own["with_without"] or {}
-        print(f"{source}: n {own['n']}, macro_f1 {own['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}")
+        print(
+            f"{source}: n {own['n']}, macro_f1 {own['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}"
+        )
     return 0
 
 
@@ -188,7 +217,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
     add("--model", type=Path, required=True, help="a .tflite file with its card, or RUN/model.keras")
-    add("--task", choices=("classification", "detection"), default="classification", help="what the model does (default: %(default)s)")
+    add(
+        "--task",
+        choices=("classification", "detection"),
+        default="classification",
+        help="what the model does (default: %(default)s)",
+    )
     add(
         "--data",
         nargs="+",
@@ -197,10 +231,25 @@ def build_parser() -> argparse.ArgumentParser:
         help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; for detection COCO or, without annotations.json, backgrounds",
     )
     add("--split", type=Path, help="split.csv of a training run: evaluate one of its parts")
-    add("--part", choices=("train", "val", "test"), default="test", help="which part of --split (default: %(default)s)")
+    add(
+        "--part",
+        choices=("train", "val", "test"),
+        default="test",
+        help="which part of --split (default: %(default)s)",
+    )
     add("--source", nargs="+", metavar="NAME", help="these sources alone")
-    add("--report", type=Path, metavar="DIR", help="write plots, report.txt, metrics.json and mistakes.csv there")
-    add("--threads", type=int, default=0, help="of a .tflite model; 0: one per core, at most 4 (default: %(default)s)")
+    add(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write plots, report.txt, metrics.json and mistakes.csv there",
+    )
+    add(
+        "--threads",
+        type=int,
+        default=0,
+        help="of a .tflite model; 0: one per core, at most 4 (default: %(default)s)",
+    )
     add("--json", action="store_true", help="print one JSON object")
     return parser
 

@@ -17,7 +17,17 @@ import numpy.typing as npt
 from edge.errors import MissingLibraryError, ModelError
 
 IDENTIFIER = b"TFL3"
-DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError, AssertionError)
+DAMAGE = (
+    struct.error,
+    IndexError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    AssertionError,
+)
 """What the generated classes raise at offsets that point nowhere: they do not verify a file before they read it."""
 
 
@@ -63,7 +73,9 @@ class Tensor:
         along = [1] * len(self.shape)
         if self.per_channel:
             along[self.axis] = -1
-        zero, scale = (np.array(numbers, np.float64).reshape(along) for numbers in (self.zero_points, self.scales))
+        zero, scale = (
+            np.array(numbers, np.float64).reshape(along) for numbers in (self.zero_points, self.scales)
+        )
         return np.asarray((values.reshape(self.shape) - zero) * scale)
 
 
@@ -111,7 +123,9 @@ def schema() -> ModuleType:
     try:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:
-        raise MissingLibraryError("reading a TFLite file needs ai-edge-litert: pip install ai-edge-litert") from error
+        raise MissingLibraryError(
+            "reading a TFLite file needs ai-edge-litert: pip install ai-edge-litert"
+        ) from error
     return schema_py_generated  # type: ignore[no-any-return]
 
 
@@ -135,7 +149,9 @@ def _graph(path: Path, size: int, model: Any, classes: ModuleType) -> Graph:
     dtypes, names = _names(classes.TensorType), _names(classes.BuiltinOperator)
     main = model.subgraphs[0]
     tensors = [_tensor(i, tensor, model.buffers, dtypes) for i, tensor in enumerate(_entries(main.tensors))]
-    ops = tuple(_op(i, op, model.operatorCodes, tensors, names) for i, op in enumerate(_entries(main.operators)))
+    ops = tuple(
+        _op(i, op, model.operatorCodes, tensors, names) for i, op in enumerate(_entries(main.operators))
+    )
     inputs, outputs = (tuple(tensors[i] for i in _entries(ends)) for ends in (main.inputs, main.outputs))
     return Graph(path, size, _text(model.description), len(model.subgraphs), ops, inputs, outputs)
 
@@ -187,12 +203,17 @@ def _op(index: int, op: Any, codes: list[Any], tensors: list[Tensor], names: dic
 
 def macs(op: Op) -> int:
     """Multiply-accumulates of one inference, counted where there are weights: convolutions and dense layers; 0 elsewhere."""
-    if op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED") or len(op.inputs) < 2:
+    if (
+        op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+        or len(op.inputs) < 2
+    ):
         return 0
     weights, out = op.inputs[1], op.outputs[0]
     if weights is None or not weights.shape:
         return 0
-    if op.name == "TRANSPOSE_CONV":  # weights (out, kernel h, kernel w, in); every input pixel is multiplied by the whole kernel
+    if (
+        op.name == "TRANSPOSE_CONV"
+    ):  # weights (out, kernel h, kernel w, in); every input pixel is multiplied by the whole kernel
         source = op.inputs[2] if len(op.inputs) > 2 else None
         return 0 if source is None else _product(source.shape[:3]) * _product(weights.shape)
     if op.name == "DEPTHWISE_CONV_2D":  # weights (1, kernel h, kernel w, out)

@@ -36,7 +36,9 @@ class LandmarkFinder:
     def __init__(self, model: Path) -> None:
         cv2 = import_cv2()
         if not model.is_file():
-            raise DataError(f"{model}: no such file; get face_detection_yunet from OpenCV's model zoo, or leave --landmarks out")
+            raise DataError(
+                f"{model}: no such file; get face_detection_yunet from OpenCV's model zoo, or leave --landmarks out"
+            )
         self._net = cv2.FaceDetectorYN.create(str(model), "", (160, 160), 0.6, 0.3, 50)
 
     def __call__(self, pixels: Pixels, box: BoundingBox) -> npt.NDArray[np.float32] | None:
@@ -68,7 +70,9 @@ def cut(sample: Sample, pixels: Pixels) -> tuple[Pixels, BoundingBox]:
     return part, moved
 
 
-def prepare(samples: Sequence[Sample], out: Path, finder: LandmarkFinder | None, min_face: float) -> list[str]:
+def prepare(
+    samples: Sequence[Sample], out: Path, finder: LandmarkFinder | None, min_face: float
+) -> list[str]:
     """Write the crops and `manifest.csv` into `out`; returns one line for each unreadable file."""
     unreadable: dict[Path, str] = {}
     rows = []
@@ -103,17 +107,32 @@ def prepare(samples: Sequence[Sample], out: Path, finder: LandmarkFinder | None,
 def _category(text: str) -> tuple[str, Label]:
     name, _, label = text.partition("=")
     if not name or label not in LABELS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=LABEL, where LABEL is one of {', '.join(LABELS)}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=LABEL, where LABEL is one of {', '.join(LABELS)}"
+        )
     return name, Label(label)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.prepare", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data", nargs="+", type=Path, required=True, help="folders: COCO scenes, a manifest.csv, or one sub-folder per label")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="folders: COCO scenes, a manifest.csv, or one sub-folder per label",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write; must not exist yet")
-    parser.add_argument("--landmarks", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: also write eyes, nose and mouth")
-    parser.add_argument("--exclude-source", nargs="*", default=[], metavar="NAME", help="leave these sources out")
+    parser.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="YUNET",
+        help="face_detection_yunet_*.onnx: also write eyes, nose and mouth",
+    )
+    parser.add_argument(
+        "--exclude-source", nargs="*", default=[], metavar="NAME", help="leave these sources out"
+    )
     parser.add_argument(
         "--category",
         nargs="+",
@@ -122,7 +141,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME=LABEL",
         help="COCO boxes of this category are of that label, such as face=without_mask",
     )
-    parser.add_argument("--min-face", type=float, default=16, metavar="PX", help="leave smaller faces out (default: %(default)s)")
+    parser.add_argument(
+        "--min-face",
+        type=float,
+        default=16,
+        metavar="PX",
+        help="leave smaller faces out (default: %(default)s)",
+    )
     return parser
 
 
@@ -131,14 +156,21 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.out.exists():
         raise DataError(f"{arguments.out}: exists already; remove it or choose another --out")
     categories = dict(arguments.category)
-    samples = [sample for folder in arguments.data for sample in read_samples(folder, categories) if sample.source not in arguments.exclude_source]
+    samples = [
+        sample
+        for folder in arguments.data
+        for sample in read_samples(folder, categories)
+        if sample.source not in arguments.exclude_source
+    ]
     finder = LandmarkFinder(arguments.landmarks) if arguments.landmarks else None
     arguments.out.mkdir(parents=True)
     unreadable = prepare(samples, arguments.out, finder, arguments.min_face)
     for line in unreadable:
         print(f"skipped: {line}")
     written = read_samples(arguments.out)
-    print(f"{arguments.out}: {describe(written)}; {len(unreadable)} unreadable; {sum(s.landmarks is not None for s in written)} with landmarks")
+    print(
+        f"{arguments.out}: {describe(written)}; {len(unreadable)} unreadable; {sum(s.landmarks is not None for s in written)} with landmarks"
+    )
     print(f"crop margin for training and the Pi: {CROP_MARGIN}")
     return 0
 

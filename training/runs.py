@@ -22,13 +22,17 @@ def prepare_folder(out: Path, resume: bool) -> int:
     """Make `--out` ready and return the epoch to start with. Raises DataError rather than overwrite an earlier run."""
     backup, finished = out / BACKUP / "training_metadata.json", (out / "model.keras").is_file()
     if finished:
-        raise DataError(f"{out}: this training is finished; go on from it with --start-from {out / 'model.keras'} and another --out")
+        raise DataError(
+            f"{out}: this training is finished; go on from it with --start-from {out / 'model.keras'} and another --out"
+        )
     if resume and not backup.is_file():
         raise DataError(f"{out}: nothing to resume there; leave --resume out to start anew")
     if resume:
         return int(json.loads(backup.read_text(encoding="utf-8"))["epoch"])
     if read_history(out / HISTORY):
-        raise DataError(f"{out}: holds an interrupted run; add --resume to go on with it, or choose another --out")
+        raise DataError(
+            f"{out}: holds an interrupted run; add --resume to go on with it, or choose another --out"
+        )
     out.mkdir(parents=True, exist_ok=True)
     return 0
 
@@ -50,12 +54,16 @@ def start_from(model: keras.Model, path: Path, kind: str) -> None:
     try:
         model.set_weights(keras.models.load_model(path, compile=False).get_weights())
     except (ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot start from it ({str(error).splitlines()[0]}); it needs a model.keras {kind}") from error
+        raise DataError(
+            f"{path}: cannot start from it ({str(error).splitlines()[0]}); it needs a model.keras {kind}"
+        ) from error
 
 
 def recorded_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     """A command's arguments for `config.json`: all that is needed to repeat the run."""
-    return {key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")}
+    return {
+        key: _plain(value) for key, value in sorted(vars(arguments).items()) if key not in ("debug", "resume")
+    }
 
 
 def _plain(value: object) -> object:

@@ -64,7 +64,9 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
 
     `--exclude` takes pictures from the training part alone: the held-out parts keep their wrong labels, so that figures stay comparable.
     """
-    samples, hashes, unreadable = check_pictures([sample for folder in arguments.data for sample in read_samples(folder)])
+    samples, hashes, unreadable = check_pictures(
+        [sample for folder in arguments.data for sample in read_samples(folder)]
+    )
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
     labels = present_labels(samples)
@@ -72,7 +74,11 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     part_of = np.array([groups[sample.group] for sample in samples])
     repeated = near_duplicates(hashes, hashes[part_of != "train"]) & (part_of == "train")
     parts = {
-        part: [sample for sample, own, again in zip(samples, part_of, repeated, strict=True) if own == part and not again]
+        part: [
+            sample
+            for sample, own, again in zip(samples, part_of, repeated, strict=True)
+            if own == part and not again
+        ]
         for part in ("train", "val", "test")
     }
     if arguments.exclude:
@@ -81,15 +87,25 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     missing = set(labels) - {sample.label for sample in parts["train"]}
     if missing or not parts["val"]:
         what = f"no {', '.join(sorted(missing))} left to train on" if missing else "no validation part"
-        raise DataError(f"splitting by group gives {what}; add groups (people, places), or change --val-fraction, --test-fraction or --seed")
-    return Parts(parts["train"], parts["val"], parts["test"], labels, groups, len(unreadable), int(repeated.sum()))
+        raise DataError(
+            f"splitting by group gives {what}; add groups (people, places), or change --val-fraction, --test-fraction or --seed"
+        )
+    return Parts(
+        parts["train"], parts["val"], parts["test"], labels, groups, len(unreadable), int(repeated.sum())
+    )
 
 
 def _split(samples: Sequence[Sample], arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.split:
         held_out = read_split(arguments.split)
         return {sample.group: held_out.get(sample.group, "train") for sample in samples}
-    return split_groups(samples, test=arguments.test_fraction, val=arguments.val_fraction, seed=arguments.seed, sources=arguments.holdout_source)
+    return split_groups(
+        samples,
+        test=arguments.test_fraction,
+        val=arguments.val_fraction,
+        seed=arguments.seed,
+        sources=arguments.holdout_source,
+    )
 
 
 def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
@@ -106,10 +122,19 @@ def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
     scores = model.get_layer("scores")
     head = keras.Sequential([keras.Input((features[0].shape[1],)), keras.layers.Dropout(0.2), scores])
     head.compile(keras.optimizers.Adam(1e-3), keras.losses.CategoricalCrossentropy(label_smoothing=0.05))
-    head.fit(np.concatenate(features), np.concatenate(targets), sample_weight=np.concatenate(weights), epochs=epochs, batch_size=64, verbose=0)
+    head.fit(
+        np.concatenate(features),
+        np.concatenate(targets),
+        sample_weight=np.concatenate(weights),
+        epochs=epochs,
+        batch_size=64,
+        verbose=0,
+    )
 
 
-def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, batches: TrainingBatches) -> dict[str, list[float]]:
+def fine_tune(
+    model: keras.Model, parts: Parts, arguments: argparse.Namespace, batches: TrainingBatches
+) -> dict[str, list[float]]:
     """Phase two. Writes a backup each epoch, keeps the weights of the lowest validation loss, stops when it no longer falls.
 
     The weights are averaged over steps (EMA): with few held-out groups one epoch's own weights are judged by luck.
@@ -131,7 +156,11 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
         metrics=["accuracy", keras.metrics.F1Score(average="macro", name="macro_f1")],
     )
     history_path = out / HISTORY
-    best = min(read_history(history_path).get("val_loss", [math.inf])) if (out / "best.weights.h5").is_file() else math.inf
+    best = (
+        min(read_history(history_path).get("val_loss", [math.inf]))
+        if (out / "best.weights.h5").is_file()
+        else math.inf
+    )
     model.fit(
         batches,
         epochs=arguments.epochs,
@@ -139,7 +168,9 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
         callbacks=[
             keras.callbacks.BackupAndRestore(str(out / BACKUP), delete_checkpoint=False),
             keras.callbacks.CSVLogger(str(history_path), append=True),
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),  # the backup above holds the raw weights, what follows sees the averaged ones
+            keras.callbacks.SwapEMAWeights(
+                swap_on_epoch=True
+            ),  # the backup above holds the raw weights, what follows sees the averaged ones
             keras.callbacks.ModelCheckpoint(
                 str(out / "best.weights.h5"),
                 monitor="val_loss",
@@ -148,7 +179,12 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
                 initial_value_threshold=best,
             ),
             # not in the first half: steps are large there, and what they cost comes back at the end
-            keras.callbacks.EarlyStopping(monitor="val_loss", patience=arguments.patience, start_from_epoch=arguments.epochs // 2, verbose=1),
+            keras.callbacks.EarlyStopping(
+                monitor="val_loss",
+                patience=arguments.patience,
+                start_from_epoch=arguments.epochs // 2,
+                verbose=1,
+            ),
             keras.callbacks.TerminateOnNaN(),
         ],
         verbose=1 if sys.stderr.isatty() else 2,
@@ -157,7 +193,9 @@ def fine_tune(model: keras.Model, parts: Parts, arguments: argparse.Namespace, b
     return read_history(history_path)
 
 
-def write_results(model: keras.Model, parts: Parts, history: dict[str, list[float]], arguments: argparse.Namespace) -> dict[str, Any]:
+def write_results(
+    model: keras.Model, parts: Parts, history: dict[str, list[float]], arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Model, history, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
     out: Path = arguments.out
     model.save(out / "model.keras")
@@ -204,12 +242,24 @@ def main(arguments: argparse.Namespace) -> int:
     write_split(arguments.out / "split.csv", parts.groups)
     for part in ("train", "val", "test"):
         print(f"{part}: {describe(getattr(parts, part)) or 'none'}", file=sys.stderr)
-    print(f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped", file=sys.stderr)
+    print(
+        f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped",
+        file=sys.stderr,
+    )
     limits = dict(arguments.source_limit)
-    batches = TrainingBatches(parts.train, parts.labels, arguments.size, arguments.batch, limits, arguments.seed, epoch)
+    batches = TrainingBatches(
+        parts.train, parts.labels, arguments.size, arguments.batch, limits, arguments.seed, epoch
+    )
     if len(batches) == 0:
-        raise DataError(f"{len(parts.train)} training pictures do not fill one batch of {arguments.batch}; add pictures or lower --batch")
-    model = build_classifier(arguments.size, arguments.alpha, len(parts.labels), "none" if arguments.start_from else arguments.weights)
+        raise DataError(
+            f"{len(parts.train)} training pictures do not fill one batch of {arguments.batch}; add pictures or lower --batch"
+        )
+    model = build_classifier(
+        arguments.size,
+        arguments.alpha,
+        len(parts.labels),
+        "none" if arguments.start_from else arguments.weights,
+    )
     if arguments.start_from:
         start_from(model, arguments.start_from, "of the same --alpha and classes")
     elif not arguments.resume:
@@ -236,14 +286,51 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--data", nargs="+", type=Path, required=True, help="folders: one sub-folder per label, a manifest.csv, or COCO scenes")
+    add(
+        "--data",
+        nargs="+",
+        type=Path,
+        required=True,
+        help="folders: one sub-folder per label, a manifest.csv, or COCO scenes",
+    )
     add("--out", type=Path, required=True, help="folder for the run's model, plots and figures")
-    add("--size", type=int, default=128, choices=(96, 128, 160, 192, 224), help="input side in px (default: %(default)s)")
-    add("--alpha", type=float, default=1.0, help="width of MobileNetV2; ImageNet weights exist for 0.35 0.5 0.75 1.0 1.3 1.4 (default: %(default)s)")
-    add("--weights", default="imagenet", metavar="imagenet|FILE|none", help="what the base starts from (default: %(default)s)")
-    add("--start-from", type=Path, metavar="MODEL", help="go on from an earlier model.keras or .tflite, of any --size, instead of fitting a new head")
-    add("--epochs", type=int, default=12, help="at most so many; 0: balance and judge alone (default: %(default)s)")
-    add("--head-epochs", type=int, default=15, help="of the head alone, on cached features (default: %(default)s)")
+    add(
+        "--size",
+        type=int,
+        default=128,
+        choices=(96, 128, 160, 192, 224),
+        help="input side in px (default: %(default)s)",
+    )
+    add(
+        "--alpha",
+        type=float,
+        default=1.0,
+        help="width of MobileNetV2; ImageNet weights exist for 0.35 0.5 0.75 1.0 1.3 1.4 (default: %(default)s)",
+    )
+    add(
+        "--weights",
+        default="imagenet",
+        metavar="imagenet|FILE|none",
+        help="what the base starts from (default: %(default)s)",
+    )
+    add(
+        "--start-from",
+        type=Path,
+        metavar="MODEL",
+        help="go on from an earlier model.keras or .tflite, of any --size, instead of fitting a new head",
+    )
+    add(
+        "--epochs",
+        type=int,
+        default=12,
+        help="at most so many; 0: balance and judge alone (default: %(default)s)",
+    )
+    add(
+        "--head-epochs",
+        type=int,
+        default=15,
+        help="of the head alone, on cached features (default: %(default)s)",
+    )
     add(
         "--frozen-blocks",
         type=int,
@@ -252,19 +339,64 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="1..16",
         help="first blocks that keep their weights (default: %(default)s)",
     )
-    add("--patience", type=int, default=5, help="in the second half, stop after so many epochs without lower validation loss (default: %(default)s)")
-    add("--batch", type=int, default=64, help="(default: %(default)s)")
-    add("--learning-rate", type=float, default=3e-4, help="of the fine-tuning, at its highest (default: %(default)s)")
-    add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
-    add("--val-fraction", type=_fraction, default=0.1, help="held out for early stopping, by group (default: %(default)s)")
-    add("--test-fraction", type=_fraction, default=0.2, help="held out for the figures, by group (default: %(default)s)")
-    add("--holdout-source", nargs="+", metavar="NAME", help="hold out from these sources alone (default: from all)")
-    add("--split", type=Path, metavar="FILE.csv", help="hold out the groups that an earlier run held out, instead of drawing them")
-    add("--source-limit", nargs="+", type=named_number, default=[], metavar="NAME=N", help="at most N pictures of a source in each epoch, drawn anew")
     add(
-        "--exclude", type=Path, metavar="FILE.csv", help="leave out the pictures in its column file: wrong labels found by training.evaluate --report"
+        "--patience",
+        type=int,
+        default=5,
+        help="in the second half, stop after so many epochs without lower validation loss (default: %(default)s)",
     )
-    add("--seed", type=int, default=0, help="of the split, the order and the augmentation (default: %(default)s)")
+    add("--batch", type=int, default=64, help="(default: %(default)s)")
+    add(
+        "--learning-rate",
+        type=float,
+        default=3e-4,
+        help="of the fine-tuning, at its highest (default: %(default)s)",
+    )
+    add("--label-smoothing", type=float, default=0.05, help="(default: %(default)s)")
+    add(
+        "--val-fraction",
+        type=_fraction,
+        default=0.1,
+        help="held out for early stopping, by group (default: %(default)s)",
+    )
+    add(
+        "--test-fraction",
+        type=_fraction,
+        default=0.2,
+        help="held out for the figures, by group (default: %(default)s)",
+    )
+    add(
+        "--holdout-source",
+        nargs="+",
+        metavar="NAME",
+        help="hold out from these sources alone (default: from all)",
+    )
+    add(
+        "--split",
+        type=Path,
+        metavar="FILE.csv",
+        help="hold out the groups that an earlier run held out, instead of drawing them",
+    )
+    add(
+        "--source-limit",
+        nargs="+",
+        type=named_number,
+        default=[],
+        metavar="NAME=N",
+        help="at most N pictures of a source in each epoch, drawn anew",
+    )
+    add(
+        "--exclude",
+        type=Path,
+        metavar="FILE.csv",
+        help="leave out the pictures in its column file: wrong labels found by training.evaluate --report",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the split, the order and the augmentation (default: %(default)s)",
+    )
     add("--resume", action="store_true", help="go on with an interrupted training in --out")
     return parser
 

@@ -24,7 +24,14 @@ from edge.errors import DataError
 from edge.preprocess import normalise
 from training.backbones.unfold import spread_batch_norms
 from training.cli import input_size, named_number, run
-from training.datasets.samples import Sample, difference_hash, near_duplicates, read_excluded, read_samples, write_split
+from training.datasets.samples import (
+    Sample,
+    difference_hash,
+    near_duplicates,
+    read_excluded,
+    read_samples,
+    write_split,
+)
 from training.datasets.scenes import (
     BOX_CONVENTION,
     Scene,
@@ -73,18 +80,34 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
     empty = [scene for folder in arguments.background for scene in read_backgrounds(folder)]
     groups = hold_out([*listed, *empty], arguments.split, arguments.test_fraction, arguments.seed)
     loaded, unreadable = load_pictures([*listed, *empty])
-    samples = [sample for folder in arguments.faces for sample in read_samples(folder) if groups.get(sample.group, "train") == "train"]
+    samples = [
+        sample
+        for folder in arguments.faces
+        for sample in read_samples(folder)
+        if groups.get(sample.group, "train") == "train"
+    ]
     cut_outs, more = load_pictures(_cut_out(sample) for sample in samples)
     for line in unreadable + more:
         print(f"skipped: {line}", file=sys.stderr)
     held_out = {part: [item for item in loaded if groups[item[0].group] == part] for part in ("val", "test")}
-    train = [item for item in loaded if groups[item[0].group] == "train" and "/".join(item[0].file.parts[-2:]) not in excluded]
+    train = [
+        item
+        for item in loaded
+        if groups[item[0].group] == "train" and "/".join(item[0].file.parts[-2:]) not in excluded
+    ]
     train, repeated = _drop_repeated(train, [item for items in held_out.values() for item in items])
     teacher = Teacher(arguments.teacher) if arguments.teacher else None
     by_file = {sample.file: sample for sample in samples}
     return Parts(
-        scenes=_repeat(_teach([item for item in train if item[0].source != "background"], teacher, True), dict(arguments.repeat)),
-        faces=_teach([(scene_of_face(by_file[scene.file], pixels), pixels) for scene, pixels in cut_outs], teacher, False),
+        scenes=_repeat(
+            _teach([item for item in train if item[0].source != "background"], teacher, True),
+            dict(arguments.repeat),
+        ),
+        faces=_teach(
+            [(scene_of_face(by_file[scene.file], pixels), pixels) for scene, pixels in cut_outs],
+            teacher,
+            False,
+        ),
         backgrounds=[item for item in train if item[0].source == "background"],
         held_out=held_out,
         groups=groups,
@@ -99,7 +122,9 @@ def _cut_out(sample: Sample) -> Scene:
 
 
 def _drop_repeated(train: list[Loaded], held_out: list[Loaded]) -> tuple[list[Loaded], int]:
-    hashes, of = (np.array([difference_hash(pixels) for _, pixels in items], np.uint64) for items in (train, held_out))
+    hashes, of = (
+        np.array([difference_hash(pixels) for _, pixels in items], np.uint64) for items in (train, held_out)
+    )
     repeated = near_duplicates(hashes, of)
     return [item for item, again in zip(train, repeated, strict=True) if not again], int(repeated.sum())
 
@@ -117,14 +142,22 @@ def _repeat(items: list[Loaded], times: dict[str, int]) -> list[Loaded]:
     return [item for item in items for _ in range(times.get(item[0].source, 1))]
 
 
-def write_results(model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace) -> dict[str, Any]:
+def write_results(
+    model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """Model, history, threshold, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
     out: Path = arguments.out
     plain = build_detector(shape, arguments.width, trunk=arguments.trunk)
     plain.set_weights(model.get_weights())
     plain.save(out / "model.keras")
-    (out / "history.json").write_text(json.dumps(read_history(out / HISTORY), indent=1) + "\n", encoding="utf-8")
-    judged = {part: judge_pictures(plain, shape, items, IOU_THRESHOLD) for part, items in parts.held_out.items() if items}
+    (out / "history.json").write_text(
+        json.dumps(read_history(out / HISTORY), indent=1) + "\n", encoding="utf-8"
+    )
+    judged = {
+        part: judge_pictures(plain, shape, items, IOU_THRESHOLD)
+        for part, items in parts.held_out.items()
+        if items
+    }
     threshold = best_threshold(judged["val"]) if "val" in judged else 0.5
     figures = {part: detection_metrics(pictures, threshold) for part, pictures in judged.items()}
     for part, pictures in judged.items():
@@ -146,7 +179,11 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
         "box_convention": BOX_CONVENTION,
         "teacher": arguments.teacher.name if arguments.teacher else None,
         "arguments": recorded_arguments(arguments),
-        "pictures": {"scenes": len(parts.scenes), "faces": len(parts.faces), "backgrounds": len(parts.backgrounds)}
+        "pictures": {
+            "scenes": len(parts.scenes),
+            "faces": len(parts.faces),
+            "backgrounds": len(parts.backgrounds),
+        }
         | {part: len(items) for part, items in parts.held_out.items()},
         "sources": dict(sorted(Counter(scene.source for scene, _ in parts.scenes + parts.faces).items())),
         "unreadable": parts.unreadable,
@@ -158,24 +195,38 @@ def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespa
 def main(arguments: argparse.Namespace) -> int:
     """Train; print the figures of the part that no choice was made on."""
     if arguments.weights and arguments.trunk == LIGHT:
-        raise DataError("--weights goes with --trunk mobilenet_v2; the light trunk begins with random values, or with --start-from")
+        raise DataError(
+            "--weights goes with --trunk mobilenet_v2; the light trunk begins with random values, or with --start-from"
+        )
     first = prepare_folder(arguments.out, arguments.resume)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
     shape = shape_for(*arguments.input)
     parts = load_parts(arguments)
     write_split(arguments.out / "split.csv", parts.groups)
-    print(f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, {len(parts.backgrounds)} backgrounds", file=sys.stderr)
-    print(f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped", file=sys.stderr)
+    print(
+        f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, {len(parts.backgrounds)} backgrounds",
+        file=sys.stderr,
+    )
+    print(
+        f"{parts.unreadable} unreadable, {parts.duplicates} near-duplicates of held-out pictures dropped",
+        file=sys.stderr,
+    )
     composer = Composer(parts.scenes, parts.faces, parts.backgrounds, shape.width, shape.height)
-    batches = DetectionBatches(composer, Matcher(shape), len(parts.scenes), arguments.batch, arguments.seed, first)
+    batches = DetectionBatches(
+        composer, Matcher(shape), len(parts.scenes), arguments.batch, arguments.seed, first
+    )
     if len(batches) == 0:
-        raise DataError(f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch")
+        raise DataError(
+            f"{len(parts.scenes)} training scenes do not fill one batch of {arguments.batch}; add pictures or lower --batch"
+        )
     weights = "none" if arguments.start_from or arguments.resume else str(arguments.weights or "imagenet")
     model = build_detector(shape, arguments.width, fused=True, trunk=arguments.trunk, weights=weights)
     if arguments.start_from and not arguments.resume:
         start_from(model, arguments.start_from, "of the same --trunk and --width")
-        spread_batch_norms(model, (normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES))))
+        spread_batch_norms(
+            model, (normalise(batches[i][0]) for i in range(min(len(batches), SPREAD_BATCHES)))
+        )
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
     shutil.rmtree(arguments.out / BACKUP, ignore_errors=True)
@@ -186,39 +237,99 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _weights(text: str) -> Path:
     if text == "none":
-        raise argparse.ArgumentTypeError("mobilenet_v2's early blocks are not trained; --trunk light is the one that begins with random values")
+        raise argparse.ArgumentTypeError(
+            "mobilenet_v2's early blocks are not trained; --trunk light is the one that begins with random values"
+        )
     return Path(text)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(prog="python -m training.train_detector", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m training.train_detector", description=__doc__.split("\n\n")[0]
+    )
     add = parser.add_argument
-    add("--data", nargs="+", type=Path, required=True, help="folders with annotations.json (COCO) and images/")
+    add(
+        "--data", nargs="+", type=Path, required=True, help="folders with annotations.json (COCO) and images/"
+    )
     add("--out", type=Path, required=True, help="folder for the run's model, plots and figures")
-    add("--faces", nargs="+", type=Path, default=[], help="folders of cut-out faces to paste, best those that training.prepare --landmarks wrote")
+    add(
+        "--faces",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="folders of cut-out faces to paste, best those that training.prepare --landmarks wrote",
+    )
     add("--background", nargs="+", type=Path, default=[], help="folders of pictures without people")
-    add("--teacher", type=Path, metavar="YUNET", help="face_detection_yunet_*.onnx: finds the faces that nobody labelled")
+    add(
+        "--teacher",
+        type=Path,
+        metavar="YUNET",
+        help="face_detection_yunet_*.onnx: finds the faces that nobody labelled",
+    )
     add("--split", type=Path, help="split.csv of another run, whose held-out groups stay held out")
-    add("--input", type=input_size, default=(384, 288), metavar="WxH", help="of the network, multiples of 32 px (default: 384x288)")
-    add("--start-from", type=Path, metavar="MODEL", help="go on from the weights of an earlier model.keras or .tflite, of any --input")
+    add(
+        "--input",
+        type=input_size,
+        default=(384, 288),
+        metavar="WxH",
+        help="of the network, multiples of 32 px (default: 384x288)",
+    )
+    add(
+        "--start-from",
+        type=Path,
+        metavar="MODEL",
+        help="go on from the weights of an earlier model.keras or .tflite, of any --input",
+    )
     add(
         "--exclude",
         type=Path,
         metavar="FILE",
         help="CSV with a column `file`: training pictures to leave out, such as backgrounds that show a face after all",
     )
-    add("--repeat", nargs="+", type=named_number, default=[], metavar="SOURCE=N", help="take the scenes of a source N times an epoch")
-    add("--trunk", choices=TRUNKS, default=LIGHT, help="what the features come from; mobilenet_v2 knows ImageNet (default: %(default)s)")
-    add("--weights", type=_weights, metavar="imagenet|FILE", help="of --trunk mobilenet_v2, without its top (default: imagenet, fetched by Keras)")
+    add(
+        "--repeat",
+        nargs="+",
+        type=named_number,
+        default=[],
+        metavar="SOURCE=N",
+        help="take the scenes of a source N times an epoch",
+    )
+    add(
+        "--trunk",
+        choices=TRUNKS,
+        default=LIGHT,
+        help="what the features come from; mobilenet_v2 knows ImageNet (default: %(default)s)",
+    )
+    add(
+        "--weights",
+        type=_weights,
+        metavar="imagenet|FILE",
+        help="of --trunk mobilenet_v2, without its top (default: imagenet, fetched by Keras)",
+    )
     add("--width", type=float, default=1.0, help="multiplies the network's channels (default: %(default)s)")
     add("--epochs", type=int, default=150, help="(default: %(default)s)")
-    add("--minutes", type=float, default=math.inf, help="end the schedule after so much training time if the epochs take longer (default: no limit)")
+    add(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="end the schedule after so much training time if the epochs take longer (default: no limit)",
+    )
     add("--batch", type=int, default=16, help="(default: %(default)s)")
     add("--learning-rate", type=float, default=2e-3, help="at its highest (default: %(default)s)")
     add("--ema", type=float, default=0.999, help="momentum of the averaged weights (default: %(default)s)")
-    add("--test-fraction", type=float, default=0.2, help="held out of each source that --split does not name, by group (default: %(default)s)")
-    add("--seed", type=int, default=0, help="of the split, the order and the augmentation (default: %(default)s)")
+    add(
+        "--test-fraction",
+        type=float,
+        default=0.2,
+        help="held out of each source that --split does not name, by group (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the split, the order and the augmentation (default: %(default)s)",
+    )
     add("--resume", action="store_true", help="go on with an interrupted training in --out")
     return parser
 

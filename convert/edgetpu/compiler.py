@@ -26,7 +26,9 @@ def find_compiler() -> str:
     path = shutil.which(COMPILER)
     if path is None:
         machine = platform.machine()
-        raise MissingLibraryError(HOW_TO_GET.format(here="" if machine in ("x86_64", "AMD64") else f" (this machine is {machine})"))
+        raise MissingLibraryError(
+            HOW_TO_GET.format(here="" if machine in ("x86_64", "AMD64") else f" (this machine is {machine})")
+        )
     return path
 
 
@@ -39,7 +41,13 @@ def run_compiler(compiler: str, models: Sequence[Path], folder: Path, timeout_s:
     command = [compiler, "-s", "-o", str(folder), *map(str, models)]
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
     except OSError as error:
         why = f"{compiler} cannot be started ({error.strerror}); it is for x86-64 Linux, this machine is {platform.machine()}"
@@ -50,7 +58,8 @@ def run_compiler(compiler: str, models: Sequence[Path], folder: Path, timeout_s:
         _kill(process)
         names = ", ".join(model.name for model in models)
         raise CompileError(
-            "timeout", f"{names}: the compiler did not end within {timeout_s:g} s; a smaller input often helps, or give it more with --timeout"
+            "timeout",
+            f"{names}: the compiler did not end within {timeout_s:g} s; a smaller input often helps, or give it more with --timeout",
         ) from None
     except BaseException:  # Ctrl-C does not reach a session of its own
         _kill(process)
@@ -72,11 +81,17 @@ def check_log(code: int, log: str, models: Sequence[Path]) -> str:
     if failure:
         raise CompileError(failure[0], f"{names}: {failure[1]}")
     if code < 0:
-        raise CompileError("crash", f"{names}: the compiler was killed by {signal.Signals(-code).name}: try a smaller input, or a part of the model")
+        raise CompileError(
+            "crash",
+            f"{names}: the compiler was killed by {signal.Signals(-code).name}: try a smaller input, or a part of the model",
+        )
     if code:
         last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "it said nothing")
         raise CompileError("failed", f"{names}: the compiler left with {code}: {last}")
     version = find_version(log)
     if version is None:
-        raise CompileError("no_version", f"{names}: the log names no version; is the {COMPILER} on PATH Google's? `{COMPILER} --version` shows it")
+        raise CompileError(
+            "no_version",
+            f"{names}: the log names no version; is the {COMPILER} on PATH Google's? `{COMPILER} --version` shows it",
+        )
     return version

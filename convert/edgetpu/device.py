@@ -16,7 +16,9 @@ from edge.inference.interpreter import TFLiteModel
 T = TypeVar("T")
 
 
-def run_on_edgetpu(model: TFLiteModel, run: Callable[[], T], settings: AcceleratorSettings | None = None) -> tuple[T | None, str]:
+def run_on_edgetpu(
+    model: TFLiteModel, run: Callable[[], T], settings: AcceleratorSettings | None = None
+) -> tuple[T | None, str]:
     """What `run` gives while the compiled file beside the model runs on an Edge TPU; or None and why not.
 
     Raises ModelError where the Edge TPU is lost midway: a figure of two devices would be of none.

@@ -70,7 +70,11 @@ class Failure:
 
 
 FAILURES = (
-    Failure("not_quantised", re.compile(r"Model not quantized"), "the model is not quantised to int8: make it with `python -m convert.quantize`"),
+    Failure(
+        "not_quantised",
+        re.compile(r"Model not quantized"),
+        "the model is not quantised to int8: make it with `python -m convert.quantize`",
+    ),
     Failure(
         "op_version",
         re.compile(r"Didn't find op for builtin opcode '(?P<op>[^']*)' version '(?P<version>\d+)'"),
@@ -86,8 +90,16 @@ FAILURES = (
         re.compile(r"large activation tensors"),
         "its activations do not fit on the chip: make the input smaller, or the first layers narrower",
     ),
-    Failure("timeout", re.compile(r"^Compilation timeout", re.MULTILINE), "the compiler gave up after its own time limit: make the input smaller"),
-    Failure("exception", re.compile(r"terminating with uncaught exception of type (?P<what>.+)"), "the compiler broke: {what}; try a smaller input"),
+    Failure(
+        "timeout",
+        re.compile(r"^Compilation timeout", re.MULTILINE),
+        "the compiler gave up after its own time limit: make the input smaller",
+    ),
+    Failure(
+        "exception",
+        re.compile(r"terminating with uncaught exception of type (?P<what>.+)"),
+        "the compiler broke: {what}; try a smaller input",
+    ),
     Failure(
         "internal",
         re.compile(r"Internal compiler error|Compilation failed: Internal error"),
@@ -98,9 +110,21 @@ FAILURES = (
         re.compile(r"Segmentation fault|Aborted|Illegal instruction|Bus error"),
         "the compiler crashed: try a smaller input, or a part of the model",
     ),
-    Failure("interpreter", re.compile(r"Model failed in Tflite interpreter"), "the compiler's TensorFlow Lite cannot run the model"),
-    Failure("invalid", re.compile(r"Model could not be parsed|^Invalid model", re.MULTILINE), "the compiler cannot read the model"),
-    Failure("failed", re.compile(r"^Compilation failed", re.MULTILINE), "the compiler failed and does not say why; a smaller input often helps"),
+    Failure(
+        "interpreter",
+        re.compile(r"Model failed in Tflite interpreter"),
+        "the compiler's TensorFlow Lite cannot run the model",
+    ),
+    Failure(
+        "invalid",
+        re.compile(r"Model could not be parsed|^Invalid model", re.MULTILINE),
+        "the compiler cannot read the model",
+    ),
+    Failure(
+        "failed",
+        re.compile(r"^Compilation failed", re.MULTILINE),
+        "the compiler failed and does not say why; a smaller input often helps",
+    ),
 )
 """The first that fits, so the telling ones stand before the general: a log with the reason ends in "Compilation failed!", too.
 
@@ -157,7 +181,9 @@ def _parse_model(part: str) -> CompiledModel:
             rows=parse_rows(part),
         )
     except ValueError as error:
-        raise CompileError("unreadable", f"{name}: the compiler's log cannot be read ({error}); is it version 15 or 16?") from error
+        raise CompileError(
+            "unreadable", f"{name}: the compiler's log cannot be read ({error}); is it version 15 or 16?"
+        ) from error
 
 
 def _field(part: str, name: str) -> str | None:

@@ -116,9 +116,15 @@ def _sizes(op: Op, rule: Rule) -> Found:
         if any(size <= 0 for size in tensor.shape):
             return "dynamic", f"{tensor.name} has no fixed size ({list(tensor.shape)})"
         if len(tensor.shape) == 4 and tensor.shape[0] > 1:
-            return "batch", f"{tensor.name} has batch {tensor.shape[0]}; the Edge TPU takes one picture at a time"
+            return (
+                "batch",
+                f"{tensor.name} has batch {tensor.shape[0]}; the Edge TPU takes one picture at a time",
+            )
         if any(size > 1 for size in tensor.shape[:-3]):
-            return "rank", f"{tensor.name} is {list(tensor.shape)}: more than the three innermost dimensions are greater than 1"
+            return (
+                "rank",
+                f"{tensor.name} is {list(tensor.shape)}: more than the three innermost dimensions are greater than 1",
+            )
     return None
 
 
@@ -132,12 +138,18 @@ def _dense(op: Op, rule: Rule) -> Found:
         return "per_channel_dense", why
     if any(n > 1 for n in out.shape[:-1]):
         return "limit", f"a dense layer's output must be one-dimensional, {out.name} is {list(out.shape)}"
-    return ("limit", "only the default format of dense weights maps") if op.options.get("weightsFormat") else None
+    return (
+        ("limit", "only the default format of dense weights maps")
+        if op.options.get("weightsFormat")
+        else None
+    )
 
 
 def _fused(op: Op, rule: Rule) -> Found:
     """[ops]: no fused activation function."""
-    if op.name in ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION") and op.options.get("fusedActivationFunction"):
+    if op.name in ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION") and op.options.get(
+        "fusedActivationFunction"
+    ):
         return "limit", "with a fused activation function it does not map"
     return None
 
@@ -155,20 +167,29 @@ def _concatenation(op: Op, rule: Rule) -> Found:
         return None
     for tensor in op.given:
         values = tensor.values()
-        if values is not None and (len(op.given) != 2 or bool((values != (tensor.zero_points or (0,))[0]).any())):
+        if values is not None and (
+            len(op.given) != 2 or bool((values != (tensor.zero_points or (0,))[0]).any())
+        ):
             return "limit", f"{tensor.name} is constant; only two inputs of which one is all zeros map"
     return None
 
 
 def _axes(op: Op, rule: Rule) -> Found:
     """[ops]: nothing is reduced or padded over the batch; a mean over channels takes multiples of 4."""
-    if op.name not in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "PAD") or op.inputs[0] is None or len(op.inputs) < 2 or op.inputs[1] is None:
+    if (
+        op.name not in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "PAD")
+        or op.inputs[0] is None
+        or len(op.inputs) < 2
+        or op.inputs[1] is None
+    ):
         return None
     shape, values = op.inputs[0].shape, op.inputs[1].values()
     if values is None:
         return None
     if op.name == "PAD":
-        return ("limit", "it pads the batch dimension") if len(shape) == 4 and bool(values[:2].any()) else None
+        return (
+            ("limit", "it pads the batch dimension") if len(shape) == 4 and bool(values[:2].any()) else None
+        )
     axes = {int(axis) % len(shape) for axis in values}
     if len(shape) == 4 and 0 in axes:
         return "limit", "it reduces the batch dimension"
@@ -184,7 +205,11 @@ def _softmax(op: Op, rule: Rule) -> Found:
     shape = op.given[0].shape
     if any(n > 1 for n in shape[:-1]):
         return "limit", f"only a one-dimensional softmax maps, this is {list(shape)}"
-    return ("limit", f"a softmax of {shape[-1]} elements, at most {ROOM_FOR_SOFTMAX} map") if shape and shape[-1] > ROOM_FOR_SOFTMAX else None
+    return (
+        ("limit", f"a softmax of {shape[-1]} elements, at most {ROOM_FOR_SOFTMAX} map")
+        if shape and shape[-1] > ROOM_FOR_SOFTMAX
+        else None
+    )
 
 
 def _slices(op: Op, rule: Rule) -> Found:
@@ -193,7 +218,11 @@ def _slices(op: Op, rule: Rule) -> Found:
         return None
     strides = None if len(op.inputs) < 4 or op.inputs[3] is None else op.inputs[3].values()
     masks = op.options.get("ellipsisMask") or op.options.get("newAxisMask")
-    return ("limit", "only strides of 1 without ellipsis or new axis map") if masks or (strides is not None and bool((strides != 1).any())) else None
+    return (
+        ("limit", "only strides of 1 without ellipsis or new axis map")
+        if masks or (strides is not None and bool((strides != 1).any()))
+        else None
+    )
 
 
 def _squeeze(op: Op, rule: Rule) -> Found:
@@ -202,9 +231,17 @@ def _squeeze(op: Op, rule: Rule) -> Found:
         return None
     shape = op.given[0].shape
     named = op.options.get("squeezeDims")
-    gone = [i for i, n in enumerate(shape) if n == 1] if named is None or not len(named) else [int(i) % len(shape) for i in named]
+    gone = (
+        [i for i, n in enumerate(shape) if n == 1]
+        if named is None or not len(named)
+        else [int(i) % len(shape) for i in named]
+    )
     leading = next((i for i, n in enumerate(shape) if n > 1), len(shape))
-    return ("limit", f"it drops a dimension of 1 from the middle of {list(shape)}") if any(i > leading for i in gone) else None
+    return (
+        ("limit", f"it drops a dimension of 1 from the middle of {list(shape)}")
+        if any(i > leading for i in gone)
+        else None
+    )
 
 
 def _prelu(op: Op, rule: Rule) -> Found:

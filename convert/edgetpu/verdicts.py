@@ -57,7 +57,12 @@ def judge(graph: Graph) -> list[Verdict]:
     return [
         verdict
         if verdict.where is Where.CPU or verdict.op.index in first
-        else replace(verdict, where=Where.CPU, code="stranded", why=f"could map, but comes after the cut{behind}: one part of a graph maps, not two")
+        else replace(
+            verdict,
+            where=Where.CPU,
+            code="stranded",
+            why=f"could map, but comes after the cut{behind}: one part of a graph maps, not two",
+        )
         for verdict in own
     ]
 
@@ -70,7 +75,9 @@ def first_part(graph: Graph, mappable: Sequence[bool]) -> set[int]:
     (graph_info.cc): a branch that does not depend on the unsupported operation still maps, and unsupported operations before the first supported
     one, such as a QUANTIZE of a float input, cut nothing off [#13]. That the compiler does just this is inferred from its logs.
     """
-    ready = {tensor.index for tensor in graph.inputs} | {t.index for op in graph.ops for t in op.given if t.constant is not None}
+    ready = {tensor.index for tensor in graph.inputs} | {
+        t.index for op in graph.ops for t in op.given if t.constant is not None
+    }
     left = list(graph.ops)
     while left:
         kind = next((mappable[op.index] for op in left if _runnable(op, ready)), None)
@@ -113,9 +120,16 @@ def judge_op(op: Op) -> Verdict:
     if rule is None:
         return Verdict(op, Where.CPU, "unsupported", "the Edge TPU has no such operation")
     if op.version > rule.read:
-        return Verdict(op, Where.CPU, "version", f"version {op.version} is newer than the compiler's TensorFlow Lite, which reads up to {rule.read}")
+        return Verdict(
+            op,
+            Where.CPU,
+            "version",
+            f"version {op.version} is newer than the compiler's TensorFlow Lite, which reads up to {rule.read}",
+        )
     if "LSTM" in op.name:
-        return Verdict(op, Where.UNKNOWN, "version", "unidirectional LSTMs map, in which form is not documented")
+        return Verdict(
+            op, Where.UNKNOWN, "version", "unidirectional LSTMs map, in which form is not documented"
+        )
     for check in CHECKS:
         found = check(op, rule)
         if found:
@@ -139,7 +153,9 @@ def refusals(graph: Graph, verdicts: Sequence[Verdict]) -> list[str]:
     found = []
     if any(verdict.code == "compiled" for verdict in verdicts):
         found.append("it is compiled for the Edge TPU already")
-    elif not any(tensor.dtype in BYTE_TYPES and tensor.scales for op in graph.ops for tensor in op.activations):
+    elif not any(
+        tensor.dtype in BYTE_TYPES and tensor.scales for op in graph.ops for tensor in op.activations
+    ):
         found.append('nothing in it is quantised ("Model not quantized")')
     for verdict in verdicts:
         if verdict.code == "version" and verdict.where is Where.CPU:

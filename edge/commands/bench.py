@@ -93,9 +93,17 @@ def _timed(function: Callable[[Frame], Any], into: list[float]) -> Callable[[Fra
     return call
 
 
-def _report(samples: dict[str, list[float]], invokes: float | None, first_decision: float | None) -> dict[str, Any]:
+def _report(
+    samples: dict[str, list[float]], invokes: float | None, first_decision: float | None
+) -> dict[str, Any]:
     stages = {
-        stage: dict(zip(("p50", "p90", "p99"), (round(float(v), 3) for v in np.percentile(samples[stage], (50, 90, 99))), strict=True))
+        stage: dict(
+            zip(
+                ("p50", "p90", "p99"),
+                (round(float(v), 3) for v in np.percentile(samples[stage], (50, 90, 99))),
+                strict=True,
+            )
+        )
         for stage in (*STAGES, "loop")
         if samples[stage]
     }
@@ -114,7 +122,10 @@ def _report(samples: dict[str, list[float]], invokes: float | None, first_decisi
 def text_report(report: dict[str, Any]) -> str:
     """The report as a small table."""
     lines = [f"{'stage':10}{'p50':>9}{'p90':>9}{'p99':>9}  ms"]
-    lines += [f"{stage:10}{row['p50']:9.2f}{row['p90']:9.2f}{row['p99']:9.2f}" for stage, row in report["stages_ms"].items()]
+    lines += [
+        f"{stage:10}{row['p50']:9.2f}{row['p90']:9.2f}{row['p99']:9.2f}"
+        for stage, row in report["stages_ms"].items()
+    ]
     ratio = report["loop_to_invoke"]
     lines += [
         "(detect includes resize; loop is everything after read)",

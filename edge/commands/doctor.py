@@ -48,7 +48,9 @@ def make_context(config_path: Path | None, environment: Mapping[str, str], root:
         return Context(Config(), path, str(error), root=root)
 
 
-def run_doctor(context: Context, quick: bool, as_json: bool, say: Callable[[str], None], checks: Sequence[Check] = CHECKS) -> int:
+def run_doctor(
+    context: Context, quick: bool, as_json: bool, say: Callable[[str], None], checks: Sequence[Check] = CHECKS
+) -> int:
     """Run the checks, one line each as it is done, or one JSON object at the end. Returns the exit code."""
     results: dict[str, Result] = {}
     if not quick:
@@ -61,7 +63,10 @@ def run_doctor(context: Context, quick: bool, as_json: bool, say: Callable[[str]
             say(as_text(check.name, results[check.name]))
     counts = {status: sum(result.status is status for result in results.values()) for status in Status}
     if as_json:
-        entries = [{"name": name, "status": r.status, "detail": r.detail, "next": r.next} for name, r in results.items()]
+        entries = [
+            {"name": name, "status": r.status, "detail": r.detail, "next": r.next}
+            for name, r in results.items()
+        ]
         say(json.dumps({"version": __version__, "quick": quick, "checks": entries}, ensure_ascii=False))
     else:
         say(f"{len(results)} checks: " + ", ".join(f"{count} {status}" for status, count in counts.items()))

@@ -30,7 +30,9 @@ def all_off(config: GpioConfig) -> None:
         close_outputs(open_outputs(config))
 
 
-def run_gpio_test(config: GpioConfig, seconds: float, wait: Callable[[float], object], say: Callable[[str], object] = print) -> None:
+def run_gpio_test(
+    config: GpioConfig, seconds: float, wait: Callable[[float], object], say: Callable[[str], object] = print
+) -> None:
     """Each pin on for `seconds`, then each decision for twice as long; all off at the end. Raises MissingLibraryError or SinkError."""
     low = config.low_outputs()
     for name, pin in _steps(config):
@@ -68,7 +70,9 @@ def _on(config: GpioConfig, pin: int, level: str) -> Iterator[None]:
     with explained():
         from gpiozero import DigitalOutputDevice
 
-        device = DigitalOutputDevice(pin, active_high=level == "high", initial_value=True, pin_factory=factory)
+        device = DigitalOutputDevice(
+            pin, active_high=level == "high", initial_value=True, pin_factory=factory
+        )
     try:
         yield
     finally:

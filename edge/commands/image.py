@@ -21,9 +21,15 @@ from edge.types import Classification, Detection, Frame, Pixels
 Face = tuple[Detection, Classification]
 
 
-def find_faces(pixels: Pixels, detector: FaceDetector, classifier: MaskClassifier, min_score: float = 0.0) -> list[Face]:
+def find_faces(
+    pixels: Pixels, detector: FaceDetector, classifier: MaskClassifier, min_score: float = 0.0
+) -> list[Face]:
     """Every face of a picture, uint8 (H, W, 3) RGB, with what it wears, best first; detections under `min_score` are left out."""
-    detections = [detection for detection in detector.detect(Frame(pixels, 0, 0.0, "image")) if detection.score >= min_score]
+    detections = [
+        detection
+        for detection in detector.detect(Frame(pixels, 0, 0.0, "image"))
+        if detection.score >= min_score
+    ]
     crops = [crop(pixels, detection.box, classifier.card.crop_margin) for detection in detections]
     return list(zip(detections, classifier.classify(crops), strict=True))
 
@@ -44,7 +50,11 @@ def picture_entry(file: Path, pixels: Pixels, faces: Sequence[Face]) -> dict[str
 
 
 def process_pictures(
-    paths: Sequence[Path], detector: FaceDetector, classifier: MaskClassifier, min_score: float, annotated: Path | None
+    paths: Sequence[Path],
+    detector: FaceDetector,
+    classifier: MaskClassifier,
+    min_score: float,
+    annotated: Path | None,
 ) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
     """For each picture its entry, or None and the reason why it could not be read."""
     for file in list_pictures(paths):
@@ -55,12 +65,20 @@ def process_pictures(
             continue
         faces = find_faces(pixels, detector, classifier, min_score)
         if annotated is not None:
-            write_picture(annotated / f"{file.stem}_annotated.jpg", annotate(pixels, [(d.box, c.label, c.score) for d, c in faces]))
+            write_picture(
+                annotated / f"{file.stem}_annotated.jpg",
+                annotate(pixels, [(d.box, c.label, c.score) for d, c in faces]),
+            )
         yield picture_entry(file, pixels, faces), None
 
 
 def run_image(
-    paths: Sequence[Path], detector: FaceDetector, classifier: MaskClassifier, min_score: float, annotated: Path | None, as_json: bool
+    paths: Sequence[Path],
+    detector: FaceDetector,
+    classifier: MaskClassifier,
+    min_score: float,
+    annotated: Path | None,
+    as_json: bool,
 ) -> int:
     """Print each picture's faces; 0 if every picture could be read, else 1."""
     failed = 0
@@ -78,5 +96,8 @@ def run_image(
 
 
 def _line(entry: dict[str, Any]) -> str:
-    words = [f"{WORDS[face['label']]} {face['scores'][face['label']]:.0%} at {[round(v) for v in face['box']]}" for face in entry["faces"]]
+    words = [
+        f"{WORDS[face['label']]} {face['scores'][face['label']]:.0%} at {[round(v) for v in face['box']]}"
+        for face in entry["faces"]
+    ]
     return f"{entry['file']}: {'; '.join(words) or 'no face'}"

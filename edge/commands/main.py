@@ -59,7 +59,11 @@ def run_command(arguments: argparse.Namespace) -> int:
     from edge.door import camera_settings, switch_on
     from edge.sources import open_source
 
-    flags = {"source": {"uri": arguments.source}, "jsonl": _jsonl(arguments), "snapshot": {"directory": arguments.snapshots}}
+    flags = {
+        "source": {"uri": arguments.source},
+        "jsonl": _jsonl(arguments),
+        "snapshot": {"directory": arguments.snapshots},
+    }
     config = switch_on(_configure(arguments, flags), arguments.sink)
     return _loop(config, open_source(config.source.uri, camera_settings(config), config.source.wait))
 
@@ -72,7 +76,9 @@ def demo_command(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out)
     config = switch_on(_configure(arguments, {"jsonl": _jsonl(arguments)}), arguments.sink)
     config = replace(config, snapshot=replace(config.snapshot, directory=str(out), blur=False))
-    code = _loop(config, DemoSource(arguments.seconds, realtime=bool(arguments.sink)))  # at a pace at which one can watch a lamp
+    code = _loop(
+        config, DemoSource(arguments.seconds, realtime=bool(arguments.sink))
+    )  # at a pace at which one can watch a lamp
     print(f"annotated pictures: {out}", file=sys.stderr)
     return code
 
@@ -114,7 +120,12 @@ def doctor_command(arguments: argparse.Namespace) -> int:
     """Check everything, and say what to do."""
     from edge.commands.doctor import make_context, run_doctor
 
-    return run_doctor(make_context(arguments.config, os.environ), arguments.quick, arguments.json, lambda line: print(line, flush=True))
+    return run_doctor(
+        make_context(arguments.config, os.environ),
+        arguments.quick,
+        arguments.json,
+        lambda line: print(line, flush=True),
+    )
 
 
 def gpio_test_command(arguments: argparse.Namespace) -> int:
@@ -126,7 +137,12 @@ def gpio_test_command(arguments: argparse.Namespace) -> int:
     if arguments.off:
         all_off(config.gpio)
     else:
-        run_gpio_test(switch_on(config, ["gpio"]).gpio, arguments.seconds, time.sleep, lambda line: print(line, flush=True))
+        run_gpio_test(
+            switch_on(config, ["gpio"]).gpio,
+            arguments.seconds,
+            time.sleep,
+            lambda line: print(line, flush=True),
+        )
     return 0
 
 
@@ -147,7 +163,9 @@ def config_command(arguments: argparse.Namespace) -> int:
 
 def _configure(arguments: argparse.Namespace, flags: Tables) -> Config:
     level = {"log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format}}
-    accelerator = {"accelerator": {"use": getattr(arguments, "accelerator", None)}}  # not every command runs a model
+    accelerator = {
+        "accelerator": {"use": getattr(arguments, "accelerator", None)}
+    }  # not every command runs a model
     config = load_config(arguments.config, os.environ, flags | level | accelerator)
     set_up_logging(config.log.level, config.log.format)
     return config
@@ -171,7 +189,9 @@ def _loop(config: Config, source: Source) -> int:
         source.close()
         raise
     with stop_on_signals(stop), thread_errors_logged():
-        Loop(source, pipeline, sinks, config.source.stale_after_s, stop, supervision=Supervision(Notifier())).run()
+        Loop(
+            source, pipeline, sinks, config.source.stale_after_s, stop, supervision=Supervision(Notifier())
+        ).run()
     return 0
 
 
@@ -186,42 +206,77 @@ def build_parser() -> argparse.ArgumentParser:
     common.add_argument("--log-format", choices=("text", "json"), help="of the log on stderr")
     models = argparse.ArgumentParser(add_help=False)
     models.add_argument(
-        "--accelerator", choices=("auto", "cpu", "edgetpu"), help="a Coral Edge TPU if a good one is there (auto, the default), never, or expected"
+        "--accelerator",
+        choices=("auto", "cpu", "edgetpu"),
+        help="a Coral Edge TPU if a good one is there (auto, the default), never, or expected",
     )
     events = argparse.ArgumentParser(add_help=False)
     events.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
-    events.add_argument("--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame")
-    events.add_argument("--sink", action="append", default=[], choices=SINKS, help="also show decisions there; may be given several times")
+    events.add_argument(
+        "--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame"
+    )
+    events.add_argument(
+        "--sink",
+        action="append",
+        default=[],
+        choices=SINKS,
+        help="also show decisions there; may be given several times",
+    )
 
-    def add(name: str, handler: object, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def add(
+        name: str, handler: object, text: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, parents=[common, *parents])
         command.set_defaults(handler=handler)
         return command
 
     run = add("run", run_command, "Watch a source and decide, until stopped.", events, models)
     run.add_argument(
-        "--source", metavar="URI", help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder (default: the configured one)"
+        "--source",
+        metavar="URI",
+        help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder (default: the configured one)",
     )
-    run.add_argument("--snapshots", metavar="DIR", help="write an annotated picture of each new decision there")
+    run.add_argument(
+        "--snapshots", metavar="DIR", help="write an annotated picture of each new decision there"
+    )
     demo = add("demo", demo_command, "Run on the built-in scene; no camera needed.", events, models)
     demo.add_argument("--seconds", type=float, default=18.0, help="of the scene (default: %(default)s)")
-    demo.add_argument("--out", default="demo-output", metavar="DIR", help="folder for annotated pictures (default: %(default)s)")
+    demo.add_argument(
+        "--out",
+        default="demo-output",
+        metavar="DIR",
+        help="folder for annotated pictures (default: %(default)s)",
+    )
     image = add("image", image_command, "Find faces and masks in pictures, without tracking.", models)
     image.add_argument("paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures")
     image.add_argument("--json", action="store_true", help="one JSON object a line")
     image.add_argument("--annotate", metavar="DIR", help="write annotated copies there")
-    image.add_argument("--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1")
+    image.add_argument(
+        "--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1"
+    )
     bench = add("bench", bench_command, "Measure every stage on this machine.", models)
     bench.add_argument("--source", metavar="URI", help="(default: demo)")
     bench.add_argument("--frames", type=int, default=150, help="to measure (default: %(default)s)")
     bench.add_argument("--json", action="store_true", help="one JSON object")
-    doctor = add("doctor", doctor_command, "Check this machine and what is installed; say what is wrong and what to type next.")
-    doctor.add_argument("--quick", action="store_true", help="only what takes no time and no rights: no camera, no devices, no service")
+    doctor = add(
+        "doctor",
+        doctor_command,
+        "Check this machine and what is installed; say what is wrong and what to type next.",
+    )
+    doctor.add_argument(
+        "--quick",
+        action="store_true",
+        help="only what takes no time and no rights: no camera, no devices, no service",
+    )
     doctor.add_argument("--json", action="store_true", help="one JSON object")
-    gpio = add("gpio-test", gpio_test_command, "Light each configured lamp in turn, and say what one should see.")
+    gpio = add(
+        "gpio-test", gpio_test_command, "Light each configured lamp in turn, and say what one should see."
+    )
     gpio.add_argument("--off", action="store_true", help="instead, switch everything off, as after a crash")
     gpio.add_argument("--seconds", type=float, default=1.5, help="for each lamp (default: %(default)s)")
-    config = add("config", config_command, "Print an example configuration, check one, or show the one in force.")
+    config = add(
+        "config", config_command, "Print an example configuration, check one, or show the one in force."
+    )
     config.add_argument("action", choices=("example", "check", "show"))
     config.add_argument("--json", action="store_true", help="with show: one JSON object")
     return parser

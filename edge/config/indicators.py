@@ -28,20 +28,39 @@ class GpioConfig:
     rgb: str = option("", 'an RGB LED: the pins of red, green and blue, as in "5,6,13"')
     buzzer: int = option(0, "an active buzzer: one beep for pass, three for deny", 0)
     relay: int = option(0, "for a door opener or the like; it opens by itself, see relay_max_on_s", 0)
-    relay_on: str = option("pass", "the decision that closes the relay: pass or deny", choices=("pass", "deny"))
-    relay_max_on_s: float = option(5.0, "the relay is closed so long at most, and not again before the decision has changed", 0.1)
-    active_low: str = option("", "outputs that are on while their pin is low: all, or some of " + ", ".join(OUTPUTS) + '; as in "relay, buzzer"')
-    pass_lamp: str = option("steady", "how lamps show pass (green): steady, slow, fast (blinking) or off", choices=PATTERNS)
+    relay_on: str = option(
+        "pass", "the decision that closes the relay: pass or deny", choices=("pass", "deny")
+    )
+    relay_max_on_s: float = option(
+        5.0, "the relay is closed so long at most, and not again before the decision has changed", 0.1
+    )
+    active_low: str = option(
+        "",
+        "outputs that are on while their pin is low: all, or some of "
+        + ", ".join(OUTPUTS)
+        + '; as in "relay, buzzer"',
+    )
+    pass_lamp: str = option(
+        "steady", "how lamps show pass (green): steady, slow, fast (blinking) or off", choices=PATTERNS
+    )
     deny_lamp: str = option("fast", "how lamps show deny (red)", choices=PATTERNS)
     uncertain_lamp: str = option("slow", "how lamps show uncertain (amber)", choices=PATTERNS)
     idle_lamp: str = option("off", "how lamps show idle (amber, or blue of an RGB LED)", choices=PATTERNS)
-    stale_after_s: float = option(3.0, "if the loop hangs for so long, lamps show uncertain and the relay opens", 0.5)
-    factory: str = option("auto", "auto (the pins of this Pi), or mock (no pins: the log says what they would do)", choices=("auto", "mock"))
+    stale_after_s: float = option(
+        3.0, "if the loop hangs for so long, lamps show uncertain and the relay opens", 0.5
+    )
+    factory: str = option(
+        "auto",
+        "auto (the pins of this Pi), or mock (no pins: the log says what they would do)",
+        choices=("auto", "mock"),
+    )
 
     def __post_init__(self) -> None:
         names = self.low_outputs()
         if unknown := names - set(OUTPUTS):
-            raise ValueError(f"gpio.active_low names {sorted(unknown)[0]!r}, which is not one of all, {', '.join(OUTPUTS)}")
+            raise ValueError(
+                f"gpio.active_low names {sorted(unknown)[0]!r}, which is not one of all, {', '.join(OUTPUTS)}"
+            )
         check_header("gpio", self.pins())
 
     @property
@@ -81,7 +100,9 @@ class ScreenConfig:
     """A small OLED or LCD with big words for the person at the door. OLEDs sit on I2C, LCDs on SPI, unless bus says otherwise."""
 
     device: str = option(
-        "", ", ".join((*OLEDS, *LCDS)) + ", dummy (no screen: the log says what it would show); empty: off", choices=("", *OLEDS, *LCDS, "dummy")
+        "",
+        ", ".join((*OLEDS, *LCDS)) + ", dummy (no screen: the log says what it would show); empty: off",
+        choices=("", *OLEDS, *LCDS, "dummy"),
     )
     width: int = option(0, "px; 0: 128 of an OLED, 160 of an ST7735, 240 of an ST7789", 0)
     height: int = option(0, "px; 0: 64 of an OLED, 128 of an ST7735, 240 of an ST7789", 0)
@@ -94,11 +115,17 @@ class ScreenConfig:
     dc: int = option(24, "GPIO of the SPI screen's data/command pin", 2)
     reset: int = option(25, "GPIO of the SPI screen's reset pin", 2)
     backlight: int = option(0, "GPIO of an LCD's backlight; 0: wired to 3.3 V", 0)
-    h_offset: int = option(0, "px, ST7735: where the picture begins in the chip's memory; try 1 and 26 where there is a coloured edge", 0)
+    h_offset: int = option(
+        0,
+        "px, ST7735: where the picture begins in the chip's memory; try 1 and 26 where there is a coloured edge",
+        0,
+    )
     v_offset: int = option(0, "px, the same downwards", 0)
     bgr: bool = option(False, "ST7735: true where red and blue are swapped")
     inverse: bool = option(False, "ST7735: true where black is white")
-    blank_after_s: float = option(600.0, "nobody in view for so long: the screen goes dark, because OLEDs burn in; 0: never", 0)
+    blank_after_s: float = option(
+        600.0, "nobody in view for so long: the screen goes dark, because OLEDs burn in; 0: never", 0
+    )
 
     def __post_init__(self) -> None:
         check_header("screen", self.pins())
@@ -122,7 +149,9 @@ class ScreenConfig:
         else:
             yield from (("dc", self.dc), ("reset", self.reset))
             yield from (("backlight", self.backlight),) if self.backlight else ()
-            yield from (("spi", 10), ("spi", 11), ("spi", 7 if self.spi_device else 8)) if self.spi_port == 0 else ()
+            yield from (
+                (("spi", 10), ("spi", 11), ("spi", 7 if self.spi_device else 8)) if self.spi_port == 0 else ()
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +169,13 @@ def check_header(table: str, pins: Iterable[tuple[str, int]]) -> None:
     taken: dict[int, str] = {}
     for name, pin in pins:
         if pin not in HEADER:
-            raise ValueError(f"{table}.{name} = {pin} is not a GPIO of the header; these are {', '.join(map(str, sorted(HEADER)))} (BCM numbers)")
+            raise ValueError(
+                f"{table}.{name} = {pin} is not a GPIO of the header; these are {', '.join(map(str, sorted(HEADER)))} (BCM numbers)"
+            )
         if pin in taken:
-            raise ValueError(f"{table}.{taken[pin]} and {table}.{name} are both GPIO {pin}; give each a pin of its own")
+            raise ValueError(
+                f"{table}.{taken[pin]} and {table}.{name} are both GPIO {pin}; give each a pin of its own"
+            )
         taken[pin] = name
 
 
@@ -151,7 +184,9 @@ def check_pins(gpio: GpioConfig, screen: ScreenConfig) -> None:
     lamps = {pin: name for name, pin in gpio.pins()}
     for name, pin in screen.pins():
         if pin in lamps:
-            raise ValueError(f"gpio.{lamps[pin]} = {pin} is taken by the screen ({name}); give it another pin")
+            raise ValueError(
+                f"gpio.{lamps[pin]} = {pin} is taken by the screen ({name}); give it another pin"
+            )
 
 
 DEFAULT_WIRING = (17, 27, 22)

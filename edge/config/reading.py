@@ -24,11 +24,17 @@ ENVIRONMENT_PREFIX = "MASK_EDGE_"
 class SourceConfig:
     """Where frames come from."""
 
-    uri: str = _option("usb:0", "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, or a folder of pictures")
+    uri: str = _option(
+        "usb:0",
+        "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, or a folder of pictures",
+    )
     width: int = _option(640, "px, asked of a camera, as it is after its rotation", 64)
     height: int = _option(480, "px, asked of a camera", 48)
     fps: int = _option(15, "frames a second of a camera, at most", 1)
-    wait: bool = _option(False, "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error")
+    wait: bool = _option(
+        False,
+        "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error",
+    )
     stale_after_s: float = _option(2.0, "without a frame for so long, the decision is uncertain", 0.1)
 
 
@@ -38,8 +44,14 @@ class CameraConfig:
 
     hflip: bool = _option(False, "mirror left and right")
     vflip: bool = _option(False, "mirror top and bottom")
-    rotation: int = _option(0, "degrees clockwise, after the mirroring: 0, 90, 180 or 270", choices=(0, 90, 180, 270))
-    exposure_max_ms: float = _option(20.0, "camera module: longest exposure, so that moving faces are not smeared; 0: as long as a frame", 0)
+    rotation: int = _option(
+        0, "degrees clockwise, after the mirroring: 0, 90, 180 or 270", choices=(0, 90, 180, 270)
+    )
+    exposure_max_ms: float = _option(
+        20.0,
+        "camera module: longest exposure, so that moving faces are not smeared; 0: as long as a frame",
+        0,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,9 @@ class DetectorConfig:
         "auto (for a door), wide (for a hall: more faces, above all small ones, nearly five times the time), cascade, or a .tflite file's path",
     )
     score_threshold: float = _option(
-        0.0, "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's", 0
+        0.0,
+        "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's",
+        0,
     )
     threads: int = _option(0, "0: one per core, at most 4", 0)
 
@@ -62,7 +76,9 @@ class ClassifierConfig:
 
     model: str = _option("auto", "auto (the shipped classifier), or the path of a .tflite file with its card")
     threads: int = _option(0, "0: one per core, at most 4", 0)
-    budget: int = _option(2, "classifications in one frame at most: a crowd must not collapse the frame rate", 1)
+    budget: int = _option(
+        2, "classifications in one frame at most: a crowd must not collapse the frame rate", 1
+    )
     settled_every_s: float = _option(0.5, "a face whose label is settled is looked at again so often", 0)
 
 
@@ -75,8 +91,12 @@ class AcceleratorConfig:
         "auto (an Edge TPU if there is a good one), cpu, edgetpu (as auto, but the state is degraded without one)",
         choices=("auto", "cpu", "edgetpu"),
     )
-    library: str = _option("libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path")
-    slow_at: float = _option(1.0, "an Edge TPU that takes more than so many times the CPU's time is not used", 0)
+    library: str = _option(
+        "libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path"
+    )
+    slow_at: float = _option(
+        1.0, "an Edge TPU that takes more than so many times the CPU's time is not used", 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +106,9 @@ class DecisionConfig:
     hold_s: float = _option(0.5, "so long must another label lead before it is believed", 0)
     min_on_s: float = _option(0.8, "a state stays at least so long", 0)
     min_face_px: float = _option(24.0, "lower faces stay unknown and do not take part", 1)
-    max_faces: int = _option(0, "more confirmed faces than so many are denied; 1: the screen says ONE AT A TIME; 0: any number", 0)
+    max_faces: int = _option(
+        0, "more confirmed faces than so many are denied; 1: the screen says ONE AT A TIME; 0: any number", 0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +125,9 @@ class JsonLinesConfig:
     """Events as JSON, one object a line."""
 
     path: str = _option("", "a file, or - for stdout; empty: off")
-    frames: str = _option("changes", "changes (events and decisions), or all (every frame)", choices=("changes", "all"))
+    frames: str = _option(
+        "changes", "changes (events and decisions), or all (every frame)", choices=("changes", "all")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +169,10 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
     if path is not None:
         _merge(tables, read_file(path), str(path))
     _merge(tables, _from_environment(environment), "environment")
-    chosen = {table: {key: value for key, value in keys.items() if value is not None} for table, keys in (flags or {}).items()}
+    chosen = {
+        table: {key: value for key, value in keys.items() if value is not None}
+        for table, keys in (flags or {}).items()
+    }
     _merge(tables, chosen, "command line")
     types_ = _tables()
     try:
@@ -160,12 +187,16 @@ def read_file(path: Path) -> Tables:
         with path.open("rb") as file:
             data = tomllib.load(file)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); `python -m edge config example` prints one to start from") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error.strerror}); `python -m edge config example` prints one to start from"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML ({error})") from error
     for name, keys in data.items():
         if not isinstance(keys, dict):
-            raise ConfigError(f"{path}: {name!r} stands outside any table; tables are {', '.join(f'[{table}]' for table in _tables())}")
+            raise ConfigError(
+                f"{path}: {name!r} stands outside any table; tables are {', '.join(f'[{table}]' for table in _tables())}"
+            )
     return data
 
 
@@ -208,7 +239,9 @@ def _merge(into: Tables, tables: Tables, origin: str) -> None:
         for key, value in keys.items():
             if key not in fields:
                 raise ConfigError(f"{origin}: unknown key {key!r} in [{name}]{_nearest(key, fields)}")
-            into.setdefault(name, {})[key] = _check(value, hints[key], fields[key].metadata, f"{origin}: {name}.{key}")
+            into.setdefault(name, {})[key] = _check(
+                value, hints[key], fields[key].metadata, f"{origin}: {name}.{key}"
+            )
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:

@@ -35,9 +35,15 @@ def check_camera(context: Context) -> Result:
     try:
         child = run_probe(context, "camera", OPEN_S)
     except subprocess.TimeoutExpired:
-        return fail(f"{without_password(uri)}: its driver does not answer within {OPEN_S:.0f} s", "unplug it and plug it in again, or reboot")
+        return fail(
+            f"{without_password(uri)}: its driver does not answer within {OPEN_S:.0f} s",
+            "unplug it and plug it in again, or reboot",
+        )
     if child.returncode < 0:
-        return fail(f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})", "sudo apt full-upgrade, then reboot")
+        return fail(
+            f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})",
+            "sudo apt full-upgrade, then reboot",
+        )
     return judge(last_json(child.stdout), context.config.source.fps)
 
 
@@ -46,7 +52,10 @@ def judge(seen: Mapping[str, Any], fps: float) -> Result:
     if "error" in seen:
         return fail_for(str(seen["error"]))
     if not seen["frames"]:
-        return fail(f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}", "look at its cable; try another port")
+        return fail(
+            f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}",
+            "look at its cable; try another port",
+        )
     red, green, blue = seen["mean"]
     size = f"{seen['width']}x{seen['height']} {seen['format']}".rstrip()
     view = f", detector's view {seen['preview'][0]}x{seen['preview'][1]}" if seen["preview"] else ""
@@ -60,18 +69,30 @@ def judge(seen: Mapping[str, Any], fps: float) -> Result:
     if brightness > BRIGHT:
         return warn(f"{detail}: overexposed", "turn the camera away from the sun or the lamp")
     if blue > BLUISH * max(red, 1.0):
-        return warn(f"{detail}: very blue: red and blue may be exchanged", "hold something red before it and look at a `--snapshots` picture")
+        return warn(
+            f"{detail}: very blue: red and blue may be exchanged",
+            "hold something red before it and look at a `--snapshots` picture",
+        )
     return ok(detail)
 
 
 def _check_in_use(name: str, status: str) -> Result:
     """The running service has the camera: not opened a second time, but the service says itself what it sees."""
     if status.startswith(f"{State.UNCERTAIN.upper()}: ") and LOOKING not in status:
-        return fail(f"the running service gets no good picture: {status}", "put that right; or `sudo systemctl stop mask-edge`, then this again")
-    return ok(f"{name} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again")
+        return fail(
+            f"the running service gets no good picture: {status}",
+            "put that right; or `sudo systemctl stop mask-edge`, then this again",
+        )
+    return ok(
+        f"{name} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again"
+    )
 
 
 def _check_other(uri: str) -> Result:
     if uri == "demo":
         return ok("demo: the built-in scene, no camera")
-    return ok(f"{uri}: no camera") if Path(uri).exists() else fail(f"{uri}: no such file", "correct [source] uri")
+    return (
+        ok(f"{uri}: no camera")
+        if Path(uri).exists()
+        else fail(f"{uri}: no such file", "correct [source] uri")
+    )

@@ -59,12 +59,22 @@ def fail_for(text: str) -> Result:
 class Run(Protocol):
     """Runs a command with a time limit, s; text: for its stdin. Raises OSError where there is no such command, subprocess.TimeoutExpired."""
 
-    def __call__(self, words: Sequence[str], timeout: float, text: str = "") -> subprocess.CompletedProcess[str]: ...
+    def __call__(
+        self, words: Sequence[str], timeout: float, text: str = ""
+    ) -> subprocess.CompletedProcess[str]: ...
 
 
 def run_program(words: Sequence[str], timeout: float, text: str = "") -> subprocess.CompletedProcess[str]:
     """The real one."""
-    return subprocess.run(list(words), capture_output=True, input=text, text=True, errors="replace", timeout=timeout, check=False)
+    return subprocess.run(
+        list(words),
+        capture_output=True,
+        input=text,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+        check=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +114,18 @@ def guarded(check: Check, context: Context) -> Result:
         except MaskEdgeError as error:
             answer.put(fail_for(str(error)))
         except Exception as error:
-            answer.put(fail(f"this check broke ({one_line(error)})", "please report this line with the output of `python -m edge --version`"))
+            answer.put(
+                fail(
+                    f"this check broke ({one_line(error)})",
+                    "please report this line with the output of `python -m edge --version`",
+                )
+            )
 
     threading.Thread(target=look, name=f"check {check.name}", daemon=True).start()
     try:
         return answer.get(timeout=check.deadline_s)
     except queue.Empty:
-        return fail(f"no answer within {check.deadline_s:.0f} s", "a driver or a disk hangs; `sudo dmesg | tail` may tell which; then reboot")
+        return fail(
+            f"no answer within {check.deadline_s:.0f} s",
+            "a driver or a disk hangs; `sudo dmesg | tail` may tell which; then reboot",
+        )

@@ -26,14 +26,22 @@ def check_gpio(context: Context) -> Result:
         return ok("mock: the log says what the lamps would do")
     chips = sorted((context.root / "dev").glob("gpiochip*"))
     if not chips:
-        return fail("no /dev/gpiochip*: this machine has no pins", 'take the [gpio] table out of the configuration, or set factory = "mock" there')
+        return fail(
+            "no /dev/gpiochip*: this machine has no pins",
+            'take the [gpio] table out of the configuration, or set factory = "mock" there',
+        )
     missing = [library for library in ("gpiozero", "lgpio") if not installed(library)]
     if missing:
-        return fail(f"{' and '.join(missing)} not installed", "sudo apt install python3-gpiozero python3-lgpio")
+        return fail(
+            f"{' and '.join(missing)} not installed", "sudo apt install python3-gpiozero python3-lgpio"
+        )
     user = find_user(context)
     closed = [chip.name for chip in chips if not user.may_open(chip)]
     if closed:
-        return fail(f"{user.name} may not open /dev/{closed[0]}", f"`sudo usermod -aG gpio {user.name}`, then log in again or restart the service")
+        return fail(
+            f"{user.name} may not open /dev/{closed[0]}",
+            f"`sudo usermod -aG gpio {user.name}`, then log in again or restart the service",
+        )
     pins = ", ".join(f"{name} GPIO {pin}" for name, pin in config.pins())
     return ok(f"{', '.join(chip.name for chip in chips)}: {pins}; `python -m edge gpio-test` lights them")
 
@@ -42,17 +50,29 @@ def check_screen(context: Context) -> Result:
     """The bus of a small screen is on, the user may use it, and its library is installed. Nothing is sent over the bus."""
     config = context.config.screen
     if config.device in ("", "dummy"):
-        return ok("no screen is configured" if not config.device else "dummy: the log says what it would show")
+        return ok(
+            "no screen is configured" if not config.device else "dummy: the log says what it would show"
+        )
     bus = "i2c" if config.on_i2c else "spi"
-    path = context.root / "dev" / (f"i2c-{config.i2c_port}" if config.on_i2c else f"spidev{config.spi_port}.{config.spi_device}")
+    path = (
+        context.root
+        / "dev"
+        / (f"i2c-{config.i2c_port}" if config.on_i2c else f"spidev{config.spi_port}.{config.spi_device}")
+    )
     if not path.exists():
-        return fail(f"{config.device}: no /dev/{path.name}: the bus is off", f"`sudo raspi-config nonint do_{bus} 0`, then reboot")
+        return fail(
+            f"{config.device}: no /dev/{path.name}: the bus is off",
+            f"`sudo raspi-config nonint do_{bus} 0`, then reboot",
+        )
     library = "luma.oled" if config.device in OLEDS else "luma.lcd"
     if not installed(library):
         return fail(f"{library} is not installed", f"sudo apt install python3-{library}")
     user = find_user(context)
     if not user.may_open(path):
-        return fail(f"{user.name} may not open /dev/{path.name}", f"`sudo usermod -aG {bus} {user.name}`, then log in again or restart the service")
+        return fail(
+            f"{user.name} may not open /dev/{path.name}",
+            f"`sudo usermod -aG {bus} {user.name}`, then log in again or restart the service",
+        )
     return ok(f"{config.device} on /dev/{path.name}")
 
 
@@ -61,7 +81,11 @@ def check_coral(context: Context) -> Result:
     use = context.config.accelerator.use
     devices = find_devices(context.root / "sys", context.root / "dev")
     if not devices:
-        return warn("configured as the accelerator, but none is there: the CPU does the work", advice.absent()) if use == "edgetpu" else ok("none")
+        return (
+            warn("configured as the accelerator, but none is there: the CPU does the work", advice.absent())
+            if use == "edgetpu"
+            else ok("none")
+        )
     device = devices[0]
     if use == "cpu":
         return ok(f"{device.describe()}, not used: [accelerator] use is cpu")
@@ -81,7 +105,10 @@ def _try_coral(context: Context, device: CoralDevice) -> Result:
     try:
         answer = last_json(run_probe(context, "coral", CORAL_S).stdout)
     except subprocess.TimeoutExpired:
-        return warn(f"{device.describe()}: no trial within {CORAL_S:.0f} s", "unplug it, wait a moment, plug it in again")
+        return warn(
+            f"{device.describe()}: no trial within {CORAL_S:.0f} s",
+            "unplug it, wait a moment, plug it in again",
+        )
     if "error" in answer:
         return warn(answer["error"], "put that right, then `python -m edge doctor` again")
     return ok(answer["text"]) if answer["in_use"] else from_text(answer["text"])

@@ -46,7 +46,9 @@ def probe_models(config: Config) -> dict[str, Any]:
 
 def probe_camera(config: Config) -> dict[str, Any]:
     """About three seconds of the configured source, and what the last frame is like: exposure settles in the first. Raises MaskEdgeError."""
-    health = PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)  # an encoder repeats pictures
+    health = (
+        PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)
+    )  # an encoder repeats pictures
     count, first_at, last, fault = 0, 0.0, None, None
     with closing(open_source(config.source.uri, camera_settings(config))) as source:
         for frame in _watch(source):
@@ -89,8 +91,14 @@ def _milliseconds(run: Callable[[], object]) -> float:
 
 def probe_coral(config: Config) -> dict[str, Any]:
     """The door's own trial of the Edge TPU: whether it would be used, and why not. Raises MaskEdgeError."""
-    with build_accelerator(config, build_detector(config), build_classifier(config), live=False) or nullcontext() as accelerator:
-        return {"in_use": bool(accelerator and accelerator.in_use), "text": accelerator.text if accelerator else "switched off"}
+    with (
+        build_accelerator(config, build_detector(config), build_classifier(config), live=False)
+        or nullcontext() as accelerator
+    ):
+        return {
+            "in_use": bool(accelerator and accelerator.in_use),
+            "text": accelerator.text if accelerator else "switched off",
+        }
 
 
 PROBES = {"models": probe_models, "camera": probe_camera, "coral": probe_coral}

@@ -8,7 +8,17 @@ from collections.abc import Mapping
 from edge.doctor.check import Context, Result, Run, fail, ok, warn
 
 UNIT = "mask-edge.service"
-PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "NRestarts", "Result", "ExecMainStatus", "User", "StatusText")
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "NRestarts",
+    "Result",
+    "ExecMainStatus",
+    "User",
+    "StatusText",
+)
 LOG = "`journalctl -u mask-edge -n 30`"
 
 
@@ -34,7 +44,11 @@ def check_service(context: Context) -> Result:
     state, restarts = service.get("ActiveState"), int(service.get("NRestarts") or 0)
     ended = f"{service.get('Result')}, exit status {service.get('ExecMainStatus')}"
     if state == "failed":
-        cure = "`python -m edge config check` with its --config" if service.get("ExecMainStatus") in ("2", "78") else LOG
+        cure = (
+            "`python -m edge config check` with its --config"
+            if service.get("ExecMainStatus") in ("2", "78")
+            else LOG
+        )
         return fail(f"has failed ({ended})", f"{cure} says why; then `sudo systemctl restart mask-edge`")
     if service.get("SubState") == "auto-restart":
         return fail(f"ends and is started again and again ({_times(restarts)}; {ended})", f"{LOG} says why")
@@ -44,7 +58,9 @@ def check_service(context: Context) -> Result:
     if "DEGRADED" in text:
         return warn(text, "`python -m edge doctor` says more on each part")
     if restarts:
-        return warn(f"{text}; started again {_times(restarts)}", f"{LOG.replace('-n 30', '-p warning')} says why")
+        return warn(
+            f"{text}; started again {_times(restarts)}", f"{LOG.replace('-n 30', '-p warning')} says why"
+        )
     if service.get("UnitFileState") == "disabled":
         return warn(f"{text}; but it will not start at the next boot", "sudo systemctl enable mask-edge")
     return ok(f"{text}")

@@ -26,11 +26,20 @@ PROBE_S = 60.0
 
 def check_config(context: Context) -> Result:
     """Valid as a whole: keys, types, ranges, and environment."""
-    if context.config_error and context.config_path is not None and context.config_path.exists() and not os.access(context.config_path, os.R_OK):
+    if (
+        context.config_error
+        and context.config_path is not None
+        and context.config_path.exists()
+        and not os.access(context.config_path, os.R_OK)
+    ):
         return fail(f"{context.config_path}: no permission to read it", "sudo mask-edge doctor")
     if context.config_error:
         return fail(context.config_error, "correct it; `python -m edge config example` shows every key")
-    return ok(str(context.config_path) if context.config_path else "none given: the defaults (and MASK_EDGE_* variables)")
+    return ok(
+        str(context.config_path)
+        if context.config_path
+        else "none given: the defaults (and MASK_EDGE_* variables)"
+    )
 
 
 def check_models(context: Context) -> Result:
@@ -46,7 +55,10 @@ def check_models(context: Context) -> Result:
 def check_opencv(context: Context) -> Result:
     """USB cameras, streams, pictures and the window need it. Only found here: the runtime's child imports it."""
     if not installed("cv2"):
-        return fail("OpenCV is not installed", "sudo apt install python3-opencv (or pip install opencv-python-headless)")
+        return fail(
+            "OpenCV is not installed",
+            "sudo apt install python3-opencv (or pip install opencv-python-headless)",
+        )
     return ok("installed")
 
 
@@ -55,15 +67,23 @@ def check_runtime(context: Context) -> Result:
     try:
         child = run_probe(context, "models", PROBE_S)
     except subprocess.TimeoutExpired:
-        return fail(f"no inference within {PROBE_S:.0f} s", "the machine is overloaded or its card is failing: `top`, `sudo dmesg | tail`")
+        return fail(
+            f"no inference within {PROBE_S:.0f} s",
+            "the machine is overloaded or its card is failing: `top`, `sudo dmesg | tail`",
+        )
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
-        return fail(f"the TFLite runtime crashes here ({name})", "pip install 'ai-edge-litert==2.1.6' is the version tested on Raspberry Pi OS")
+        return fail(
+            f"the TFLite runtime crashes here ({name})",
+            "pip install 'ai-edge-litert==2.1.6' is the version tested on Raspberry Pi OS",
+        )
     answer = last_json(child.stdout)
     if "error" in answer:
         return fail_for(answer["error"])
     models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
-    return ok(f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}: {models}")
+    return ok(
+        f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}: {models}"
+    )
 
 
 def installed(module: str) -> bool:
@@ -80,7 +100,9 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
     The configuration goes over stdin: a stream's password must not show in the list of processes. Raises subprocess.TimeoutExpired.
     """
     code = f"import sys; sys.path.insert(0, {str(PACKAGES)!r}); from edge.doctor.probe import main; main(sys.argv[1], sys.stdin.read())"
-    return context.run([sys.executable, "-P", "-c", code, what], timeout, json.dumps(as_tables(context.config)))
+    return context.run(
+        [sys.executable, "-P", "-c", code, what], timeout, json.dumps(as_tables(context.config))
+    )
 
 
 def model_paths(config: Config) -> list[Path]:
@@ -99,4 +121,8 @@ def last_json(text: str) -> dict[str, Any]:
         answer = json.loads(lines[-1]) if lines else None
     except ValueError:
         answer = None
-    return answer if isinstance(answer, dict) else {"error": f"the probe gave no answer, but: {text.strip()[-200:] or 'nothing'}"}
+    return (
+        answer
+        if isinstance(answer, dict)
+        else {"error": f"the probe gave no answer, but: {text.strip()[-200:] or 'nothing'}"}
+    )

@@ -31,7 +31,10 @@ def check_os(context: Context) -> Result:
     if machine not in ("x86_64", "aarch64", "AMD64", "arm64"):
         return fail(f"{detail}: no TFLite runtime exists for it", "flash the 64-bit Raspberry Pi OS")
     if _is_pi(context.root) and release.get("VERSION_CODENAME") not in RELEASES:
-        return warn(f"{detail}: setup.sh is tested with {' and '.join(RELEASES)}", "flash the present Raspberry Pi OS (64-bit)")
+        return warn(
+            f"{detail}: setup.sh is tested with {' and '.join(RELEASES)}",
+            "flash the present Raspberry Pi OS (64-bit)",
+        )
     return ok(detail)
 
 
@@ -55,7 +58,12 @@ def check_memory(context: Context) -> Result:
     total, available = memory
     detail = f"{available:.0f} of {total:.0f} MB available"
     return (
-        ok(detail) if available >= 250 else warn(detail, "close other programs, or switch the desktop off: `sudo raspi-config`, System Options, Boot")
+        ok(detail)
+        if available >= 250
+        else warn(
+            detail,
+            "close other programs, or switch the desktop off: `sudo raspi-config`, System Options, Boot",
+        )
     )
 
 
@@ -83,7 +91,10 @@ def check_temperature(context: Context) -> Result:
     detail = f"{sensors.temperature_c:.0f} C{fan}"
     if sensors.temperature_c < HOT_C:
         return ok(detail)
-    return warn(f"{detail}: {'far ' if sensors.temperature_c >= VERY_HOT_C else ''}too hot, the processor is slowed down", COOLING)
+    return warn(
+        f"{detail}: {'far ' if sensors.temperature_c >= VERY_HOT_C else ''}too hot, the processor is slowed down",
+        COOLING,
+    )
 
 
 def check_power(context: Context) -> Result:
@@ -108,7 +119,9 @@ def _since_boot(context: Context) -> int:
     if not context.has("vcgencmd"):
         return 0
     try:
-        found = re.search(r"throttled=0x([0-9a-fA-F]+)", context.run(["vcgencmd", "get_throttled"], 2.0).stdout)
+        found = re.search(
+            r"throttled=0x([0-9a-fA-F]+)", context.run(["vcgencmd", "get_throttled"], 2.0).stdout
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return int(found[1], 16) if found else 0

@@ -40,7 +40,11 @@ class User:
         if self.uid == status.st_uid:
             wanted = stat.S_IRUSR | stat.S_IWUSR
         else:
-            wanted = stat.S_IRGRP | stat.S_IWGRP if status.st_gid in self.groups.values() else stat.S_IROTH | stat.S_IWOTH
+            wanted = (
+                stat.S_IRGRP | stat.S_IWGRP
+                if status.st_gid in self.groups.values()
+                else stat.S_IROTH | stat.S_IWOTH
+            )
         return status.st_mode & wanted == wanted
 
 
@@ -53,7 +57,11 @@ def find_user(context: Context) -> User:
         entry = [name, "", str(os.geteuid()), str(os.getegid())]
     if entry is None:
         raise AccountError(f"the service's user {name} does not exist; install again: `sudo ./setup.sh`")
-    groups = {fields[0]: int(fields[2]) for fields in _database(context.root, "group") if name in fields[3].split(",") or fields[2] == entry[3]}
+    groups = {
+        fields[0]: int(fields[2])
+        for fields in _database(context.root, "group")
+        if name in fields[3].split(",") or fields[2] == entry[3]
+    }
     return User(name, int(entry[2]), groups, service)
 
 
@@ -69,9 +77,17 @@ def check_groups(context: Context) -> Result:
     if missing:
         reasons = ", ".join(f"{group} (for the {needed[group]})" for group in missing)
         after = "`sudo systemctl restart mask-edge`" if user.service else "log in again"
-        verdict = fail if user.service else warn  # a person at the desktop may have the camera without the group
-        return verdict(f"{who} is not in {reasons}", f"`sudo usermod -aG {','.join(missing)} {user.name}`, then {after}")
-    late = [group for group in needed if group in user.groups and user.uid == os.geteuid() and user.groups[group] not in os.getgroups()]
+        verdict = (
+            fail if user.service else warn
+        )  # a person at the desktop may have the camera without the group
+        return verdict(
+            f"{who} is not in {reasons}", f"`sudo usermod -aG {','.join(missing)} {user.name}`, then {after}"
+        )
+    late = [
+        group
+        for group in needed
+        if group in user.groups and user.uid == os.geteuid() and user.groups[group] not in os.getgroups()
+    ]
     if late:
         return warn(f"{who} was put into {', '.join(late)} after logging in", "log out and in again")
     return ok(f"{who} is in {', '.join(needed)}" if needed else f"{who}: none needed")
@@ -89,7 +105,9 @@ def groups_needed(context: Context) -> dict[str, str]:
         needed["i2c" if config.screen.on_i2c else "spi"] = "screen"
         if not config.screen.on_i2c:
             needed["gpio"] = "lamps and the screen" if "gpio" in needed else "screen"
-    if config.accelerator.use != "cpu" and any(device.bus == "usb" for device in find_devices(context.root / "sys", context.root / "dev")):
+    if config.accelerator.use != "cpu" and any(
+        device.bus == "usb" for device in find_devices(context.root / "sys", context.root / "dev")
+    ):
         needed["plugdev"] = "Coral"
     return needed
 
@@ -109,4 +127,6 @@ def _own_name() -> str:
 def _database(root: Path, name: str) -> list[list[str]]:
     """passwd(5) or group(5): lines of fields, at least four."""
     lines = (read_text(root / "etc" / name) or "").splitlines()
-    return [fields for fields in (line.split(":") for line in lines) if len(fields) >= 4 and fields[2].isdecimal()]
+    return [
+        fields for fields in (line.split(":") for line in lines) if len(fields) >= 4 and fields[2].isdecimal()
+    ]

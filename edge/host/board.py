@@ -47,7 +47,9 @@ def board_model(root: Path = ROOT) -> str | None:
 def memory_mb(root: Path = ROOT) -> tuple[float, float] | None:
     """(all, available) memory of the machine, MiB, from /proc/meminfo."""
     lines = (read_text(root / "proc/meminfo") or "").splitlines()
-    values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
+    values = {
+        name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()
+    }
     try:
         return float(values["MemTotal"]) / 1024, float(values["MemAvailable"]) / 1024
     except (KeyError, ValueError):
@@ -57,13 +59,21 @@ def memory_mb(root: Path = ROOT) -> tuple[float, float] | None:
 def resident_mb(root: Path = ROOT) -> float | None:
     """Resident memory of this process, MiB: the second field of proc_pid_statm(5), in pages."""
     fields = (read_text(root / "proc/self/statm") or "").split()
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20 if len(fields) > 1 and fields[1].isdigit() else None
+    return (
+        int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        if len(fields) > 1 and fields[1].isdigit()
+        else None
+    )
 
 
 def read_text(path: Path | None) -> str | None:
     """A small file without its white space and NUL at the end; None where it is not there or cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \t\n") or None if path is not None else None
+        return (
+            path.read_text(encoding="utf-8", errors="replace").strip("\0 \t\n") or None
+            if path is not None
+            else None
+        )
     except OSError:  # also what a driver answers whose hardware does not
         return None
 
@@ -78,14 +88,20 @@ def read_number(path: Path | None, base: int = 10) -> int | None:
 
 def _temperature(root: Path) -> float | None:
     """Degrees Celsius of the first zone that is known to be the processor's; the kernel gives thousandths."""
-    zones = {read_text(zone / "type"): zone for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*"), reverse=True)}
+    zones = {
+        read_text(zone / "type"): zone
+        for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*"), reverse=True)
+    }
     values = (read_number(zones[name] / "temp") for name in ZONES if name in zones)
     return next((value / 1000 for value in values if value is not None), None)
 
 
 def _hwmon(root: Path, name: str, file: str) -> Path | None:
     """A sensor's file by its driver's name: rpi_volt is raspberrypi-hwmon, whose alarm covers the last 2 s."""
-    return next((entry / file for entry in _entries(root / "sys/class/hwmon") if read_text(entry / "name") == name), None)
+    return next(
+        (entry / file for entry in _entries(root / "sys/class/hwmon") if read_text(entry / "name") == name),
+        None,
+    )
 
 
 def _firmware_limits(root: Path) -> int | None:

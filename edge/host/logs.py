@@ -17,7 +17,13 @@ from edge.errors import one_line
 
 log = logging.getLogger(__name__)
 
-JOURNAL_PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+JOURNAL_PRIORITIES = {
+    logging.CRITICAL: 2,
+    logging.ERROR: 3,
+    logging.WARNING: 4,
+    logging.INFO: 6,
+    logging.DEBUG: 7,
+}
 """syslog(3) levels, as sd-daemon(3) reads them from `<N>` at a line's start."""
 
 REPEATS_S = 600.0
@@ -36,7 +42,11 @@ class _TextFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        entry = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(), "message": record.getMessage()}
+        entry = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         return json.dumps(entry, ensure_ascii=False)
@@ -74,11 +84,15 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         now = self._clock()
-        self._count_up([key for key, repeated in self._said.items() if now - repeated.since >= REPEATS_S], now)
+        self._count_up(
+            [key for key, repeated in self._said.items() if now - repeated.since >= REPEATS_S], now
+        )
         if record.levelno < logging.INFO or record.name in FREE:
             super().emit(record)
             return
-        repeated = self._said.setdefault((record.name, record.levelno, record.getMessage()), _Repeated(record, now, -1))
+        repeated = self._said.setdefault(
+            (record.name, record.levelno, record.getMessage()), _Repeated(record, now, -1)
+        )
         repeated.count += 1
         if repeated.count == 0:
             super().emit(record)
@@ -95,7 +109,11 @@ class LogHandler(logging.StreamHandler[TextIO]):
             if repeated.count:
                 name, level, text = key
                 more = f"{text} ... {repeated.count} more in the last {_duration(now - repeated.since)}"
-                super().emit(logging.LogRecord(name, level, repeated.record.pathname, repeated.record.lineno, more, None, None))
+                super().emit(
+                    logging.LogRecord(
+                        name, level, repeated.record.pathname, repeated.record.lineno, more, None, None
+                    )
+                )
 
 
 def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -119,7 +137,9 @@ def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.enviro
 
 def report_error(text: str) -> None:
     """A command's last words: in the log's own form for machines, in short for a person."""
-    handler = next((handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler)), None)
+    handler = next(
+        (handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler)), None
+    )
     if handler is None or isinstance(handler.formatter, _TextFormatter):
         prefix = "<3>" if handler is None and writes_to_journal(sys.stderr) else ""
         print(f"{prefix}mask-edge: {text}", file=sys.stderr)
@@ -142,7 +162,12 @@ def _report_thread(arguments: threading.ExceptHookArgs) -> None:
     if error is None or isinstance(error, SystemExit):
         return
     name = arguments.thread.name if arguments.thread else "unknown"
-    log.error("thread %s ended: %s", name, one_line(error), exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
+    log.error(
+        "thread %s ended: %s",
+        name,
+        one_line(error),
+        exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -32,7 +32,9 @@ class Notifier:
         """Each line is `NAME=value`, as sd_notify(3) lists them."""
         if self._address is None:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as channel:
+        with socket.socket(
+            socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        ) as channel:
             try:
                 channel.sendto("\n".join(lines).encode(), self._address)
             except OSError:
@@ -89,7 +91,10 @@ def _address(text: str) -> str | None:
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:
     """The interval of sd_watchdog_enabled(3), or None if there is none or it is meant for another process."""
-    microseconds, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", str(os.getpid()))
+    microseconds, process = (
+        environment.get("WATCHDOG_USEC", ""),
+        environment.get("WATCHDOG_PID", str(os.getpid())),
+    )
     if not microseconds.isdecimal() or process != str(os.getpid()):
         return None
     return int(microseconds) / 1e6 or None

@@ -50,7 +50,10 @@ class BoardWatch:
     def _watch_heat(self, celsius: float | None) -> None:
         if celsius is not None and not self._hot and celsius >= HOT_C:
             self._hot = True
-            log.warning("the processor is too hot (%.0f C) and is slowed down; give it a heat sink or a fan, and shade", celsius)
+            log.warning(
+                "the processor is too hot (%.0f C) and is slowed down; give it a heat sink or a fan, and shade",
+                celsius,
+            )
         elif self._hot and (celsius is None or celsius < COOL_C):
             self._hot = False
             log.info("the processor has cooled down")

@@ -21,7 +21,11 @@ def level_anchors(width: int, height: int, stride: int, sizes: Sequence[Sequence
     centres = np.stack([cx, cy], axis=-1).reshape(-1, 1, 2)
     shapes = np.asarray(sizes, np.float32).reshape(1, -1, 2)
     count = (centres.shape[0], shapes.shape[1], 2)
-    return np.concatenate([np.broadcast_to(centres, count), np.broadcast_to(shapes, count)], axis=-1).reshape(-1, 4).astype(np.float32)
+    return (
+        np.concatenate([np.broadcast_to(centres, count), np.broadcast_to(shapes, count)], axis=-1)
+        .reshape(-1, 4)
+        .astype(np.float32)
+    )
 
 
 def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
@@ -44,15 +48,21 @@ def pairwise_iou(boxes: Floats, others: Floats) -> Floats:
 
 def _intersections(boxes: Floats, others: Floats) -> Floats:
     """The areas that boxes (..., 4) share with others, by numpy's broadcasting."""
-    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0)
-    return np.asarray(sides[..., 0] * sides[..., 1])  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
+    sides = np.maximum(
+        np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0
+    )
+    return np.asarray(
+        sides[..., 0] * sides[..., 1]
+    )  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
 
 
 def _areas(boxes: Floats) -> Floats:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
-def non_maximum_suppression(boxes: Floats, scores: Floats, iou_threshold: float, limit: int = 200) -> npt.NDArray[np.intp]:
+def non_maximum_suppression(
+    boxes: Floats, scores: Floats, iou_threshold: float, limit: int = 200
+) -> npt.NDArray[np.intp]:
     """Greedy: keep the best box, drop those that overlap it by more than `iou_threshold`, and so on.
 
     boxes: (N, 4) corners. scores: (N,). Only the best `limit` are looked at, so that a noisy picture costs no more than a quiet one.

@@ -81,7 +81,9 @@ def load_card(model: Path | str) -> ModelCard:
         raise ModelError(f"{model}: not a TFLite file; make one with `python -m convert.quantize`")
     path = card_path(model)
     if not path.is_file():
-        raise ModelError(f"{model}: its card {path.name} is missing; copy both files, or write a card as models/README.md shows")
+        raise ModelError(
+            f"{model}: its card {path.name} is missing; copy both files, or write a card as models/README.md shows"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         card = _parse(model, data)
@@ -89,7 +91,9 @@ def load_card(model: Path | str) -> ModelCard:
         cause = f"lacks {error}" if isinstance(error, KeyError) else error
         raise ModelError(f"{path}: not a usable model card ({cause}); see models/README.md") from error
     if sha256_of(model) != card.sha256:
-        raise ModelError(f"{model}: its SHA-256 is not the one on {path.name}; the file is damaged or another version: copy both again")
+        raise ModelError(
+            f"{model}: its SHA-256 is not the one on {path.name}; the file is damaged or another version: copy both again"
+        )
     return card
 
 
@@ -122,7 +126,14 @@ def _parse_detector(data: Mapping[str, Any]) -> DetectorCard:
         raise ValueError(f"detector outputs {outputs!r} are neither raw nor postprocessed")
     raw = outputs == "raw"
     centre, size = data["variances"] if raw else (1.0, 1.0)
-    levels = [Level(int(level["stride"]), tuple((float(w), float(h)) for w, h in level["sizes"])) for level in data["levels"]] if raw else []
+    levels = (
+        [
+            Level(int(level["stride"]), tuple((float(w), float(h)) for w, h in level["sizes"]))
+            for level in data["levels"]
+        ]
+        if raw
+        else []
+    )
     return DetectorCard(
         outputs=outputs,
         levels=tuple(levels),

@@ -39,7 +39,13 @@ class SSDFaceDetector:
     score_threshold: overrides the card's. Raises ModelError where file and card do not fit together.
     """
 
-    def __init__(self, model: Path | str, threads: int = 0, score_threshold: float | None = None, reference_kernels: bool = False) -> None:
+    def __init__(
+        self,
+        model: Path | str,
+        threads: int = 0,
+        score_threshold: float | None = None,
+        reference_kernels: bool = False,
+    ) -> None:
         card = load_card(model)
         if card.detector is None:
             raise ModelError(f"{model}: its card says {card.task}, a face detector is needed here")
@@ -47,7 +53,11 @@ class SSDFaceDetector:
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
         self.model = TFLiteModel(card, threads, reference_kernels)
         raw = card.detector.outputs == "raw"
-        self._reader = _RawReader(card.detector, card.width, card.height, self.model.output_specs, model) if raw else None
+        self._reader = (
+            _RawReader(card.detector, card.width, card.height, self.model.output_specs, model)
+            if raw
+            else None
+        )
         self._names = None if raw else _postprocess_outputs(card.detector, self.model.output_shapes(), model)
 
     def detect(self, frame: Frame) -> list[Detection]:
@@ -58,8 +68,14 @@ class SSDFaceDetector:
     def prepare(self, frame: Frame) -> Pixels:
         """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough."""
         preview = frame.preview
-        small = preview is not None and preview.shape[1] >= self.card.width and preview.shape[0] >= self.card.height
-        return resize(preview if small and preview is not None else frame.pixels, self.card.width, self.card.height)
+        small = (
+            preview is not None
+            and preview.shape[1] >= self.card.width
+            and preview.shape[0] >= self.card.height
+        )
+        return resize(
+            preview if small and preview is not None else frame.pixels, self.card.width, self.card.height
+        )
 
     def read(self, outputs: list[Output], width: int, height: int) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""
@@ -100,7 +116,9 @@ class _Level:
 class _RawReader:
     """Boxes from logits and offsets, level by level. Scores are compared as int8: only what passes is looked up and decoded."""
 
-    def __init__(self, card: DetectorCard, width: int, height: int, specs: Sequence[TensorSpec], model: Path | str) -> None:
+    def __init__(
+        self, card: DetectorCard, width: int, height: int, specs: Sequence[TensorSpec], model: Path | str
+    ) -> None:
         self._variances = card.variances
         self._levels = []
         positions = {spec.shape: i for i, spec in enumerate(specs) if spec.dtype == "int8"}
@@ -127,11 +145,17 @@ class _RawReader:
             (found,) = (values >= math.ceil(logit / level.score.scale + level.score.zero_point)).nonzero()
             if found.size:  # take: of a handful of values it is quicker than brackets, in every frame
                 scores.append(level.scores.take(values.take(found).view(np.uint8)))
-                offsets.append(level.offsets.take(outputs[level.box_index].values.reshape(-1, 4).take(found, axis=0).view(np.uint8)))
+                offsets.append(
+                    level.offsets.take(
+                        outputs[level.box_index].values.reshape(-1, 4).take(found, axis=0).view(np.uint8)
+                    )
+                )
                 anchors.append(level.anchors.take(found, axis=0))
         if not scores:
             return np.empty((0, 4), np.float32), np.empty(0, np.float32)
-        return decode_boxes(np.concatenate(offsets), np.concatenate(anchors), self._variances), np.concatenate(scores)
+        return decode_boxes(
+            np.concatenate(offsets), np.concatenate(anchors), self._variances
+        ), np.concatenate(scores)
 
 
 def _table(spec: TensorSpec) -> Floats:
@@ -139,7 +163,9 @@ def _table(spec: TensorSpec) -> Floats:
     return dequantise(np.arange(256).astype(np.uint8).view(np.int8), spec.scale, spec.zero_point)
 
 
-def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str) -> dict[str, str]:
+def _postprocess_outputs(
+    card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str
+) -> dict[str, str]:
     """Which output is which: by the card's `output_names`, else boxes by shape (1, N, 4), count by (1,), and classes, scores by the op's `:1`, `:2`.
 
     Other names with such an ending say nothing: those of TensorFlow 2's exports have the scores at `:1`.
@@ -158,7 +184,9 @@ def _postprocess_outputs(card: DetectorCard, shapes: list[tuple[str, tuple[int, 
     missing = [key for key in ("boxes", "classes", "scores", "count") if found.get(key) not in known]
     if missing:
         names = ", ".join(sorted(known))
-        raise ModelError(f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {names})")
+        raise ModelError(
+            f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {names})"
+        )
     return found
 
 
@@ -172,9 +200,14 @@ class CascadeFaceDetector:
         self._cv2 = import_cv2()
         self._min_size = min_size
         folders = [Path(self._cv2.data.haarcascades)] if hasattr(self._cv2, "data") else []
-        path = next((folder / CASCADE for folder in (*folders, *CASCADE_FOLDERS) if (folder / CASCADE).is_file()), None)
+        path = next(
+            (folder / CASCADE for folder in (*folders, *CASCADE_FOLDERS) if (folder / CASCADE).is_file()),
+            None,
+        )
         if path is None or not hasattr(self._cv2, "CascadeClassifier"):
-            raise MissingLibraryError(f"OpenCV's {CASCADE} is missing; `sudo apt install opencv-data`, or configure a detector model")
+            raise MissingLibraryError(
+                f"OpenCV's {CASCADE} is missing; `sudo apt install opencv-data`, or configure a detector model"
+            )
         self._cascade = self._cv2.CascadeClassifier(str(path))
 
     def detect(self, frame: Frame) -> list[Detection]:
@@ -183,7 +216,11 @@ class CascadeFaceDetector:
         small = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
         grey = self._cv2.equalizeHist(self._cv2.cvtColor(small, self._cv2.COLOR_RGB2GRAY))
         found, _, weights = self._cascade.detectMultiScale3(
-            grey, scaleFactor=1.1, minNeighbors=4, minSize=(self._min_size, self._min_size), outputRejectLevels=True
+            grey,
+            scaleFactor=1.1,
+            minNeighbors=4,
+            minSize=(self._min_size, self._min_size),
+            outputRejectLevels=True,
         )
         if not len(found):
             return []
@@ -193,7 +230,9 @@ class CascadeFaceDetector:
         return _detections(corners, scores, small.shape[1], small.shape[0], frame.width, frame.height)
 
 
-def _detections(corners: Floats, scores: Floats, seen_width: int, seen_height: int, width: int, height: int) -> list[Detection]:
+def _detections(
+    corners: Floats, scores: Floats, seen_width: int, seen_height: int, width: int, height: int
+) -> list[Detection]:
     """Corners in px of the picture that the detector saw as boxes in px of the frame, clipped to it, best first; what lies outside is dropped."""
     x, y = width / seen_width, height / seen_height
     boxes = [BoundingBox(*corner).scale(x, y).clip(width, height) for corner in corners.tolist()]

@@ -35,7 +35,9 @@ def import_runtime(names: tuple[str, ...] = RUNTIMES) -> Runtime:
         try:
             return Runtime(name.partition(".")[0], importlib.import_module(name))
         except Exception as error:  # built against another numpy, tflite-runtime raises more than ImportError
-            reasons.append(f"{name.partition('.')[0]}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            reasons.append(
+                f"{name.partition('.')[0]}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+            )
     raise MissingLibraryError(f"no TFLite runtime ({'; '.join(reasons)}); `pip install ai-edge-litert`")
 
 
@@ -66,7 +68,12 @@ class TensorSpec:
 
 def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
     """From an interpreter's input or output details."""
-    return TensorSpec(detail["name"], tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name, *_quantisation(detail))
+    return TensorSpec(
+        detail["name"],
+        tuple(int(n) for n in detail["shape"]),
+        np.dtype(detail["dtype"]).name,
+        *_quantisation(detail),
+    )
 
 
 Accelerated = Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]] | None]
@@ -95,7 +102,9 @@ class TFLiteModel:
             self._interpreter = runtime.module.Interpreter(model_path=str(card.path), **options)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]}); convert it again") from error
+            raise ModelError(
+                f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]}); convert it again"
+            ) from error
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
         self.input_spec = tensor_spec(self._input)
@@ -113,7 +122,13 @@ class TFLiteModel:
     def set_input(self, pixels: Pixels) -> None:
         """Quantise a picture into the input tensor, in its own memory: a copy less in every frame."""
         spec = self.input_spec
-        quantise(pixels[None], spec.scale, spec.zero_point, spec.dtype, self._interpreter.tensor(self._input["index"])())
+        quantise(
+            pixels[None],
+            spec.scale,
+            spec.zero_point,
+            spec.dtype,
+            self._interpreter.tensor(self._input["index"])(),
+        )
 
     def values(self) -> npt.NDArray[Any]:
         """A copy of the input tensor: (1, height, width, 3) of `input_spec.dtype`."""
@@ -132,7 +147,10 @@ class TFLiteModel:
     def outputs(self) -> list[Output]:
         """Copies of the outputs of the last `invoke`."""
         values = self._answers or [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
-        return [Output(spec.name, tensor, spec.scale, spec.zero_point) for spec, tensor in zip(self.output_specs, values, strict=True)]
+        return [
+            Output(spec.name, tensor, spec.scale, spec.zero_point)
+            for spec, tensor in zip(self.output_specs, values, strict=True)
+        ]
 
     def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Name and shape of each output."""
@@ -142,14 +160,20 @@ class TFLiteModel:
         card = self.card
         postprocessed = card.detector is not None and card.detector.outputs == "postprocessed"
         if self.input_spec.dtype not in (("int8", "uint8") if postprocessed else ("int8",)):
-            raise ModelError(f"{card.path}: a {self.input_spec.dtype} model, int8 is needed; make one with `python -m convert.quantize`")
+            raise ModelError(
+                f"{card.path}: a {self.input_spec.dtype} model, int8 is needed; make one with `python -m convert.quantize`"
+            )
         shape, expected = tuple(int(n) for n in self._input["shape"]), (1, card.height, card.width, 3)
         if shape != expected:
-            raise ModelError(f"{card.path}: its input is {shape}, the card says {expected}; take the card that was made with it")
+            raise ModelError(
+                f"{card.path}: its input is {shape}, the card says {expected}; take the card that was made with it"
+            )
         if card.detector is None:
             got = [shape for _, shape in self.output_shapes()]
             if got != [(1, len(card.labels))] or self._outputs[0]["dtype"] is not np.int8:
-                raise ModelError(f"{card.path}: its outputs are {got}, the card's {len(card.labels)} labels need int8 (1, {len(card.labels)})")
+                raise ModelError(
+                    f"{card.path}: its outputs are {got}, the card's {len(card.labels)} labels need int8 (1, {len(card.labels)})"
+                )
 
 
 def _quantisation(detail: dict[str, Any]) -> tuple[float, int]:

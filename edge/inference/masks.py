@@ -30,6 +30,8 @@ class MaskClassifier:
         output = self.model.run(resize(pixels, self.card.width, self.card.height))[0]
         values = output.dequantise().ravel()
         total = float(values.sum()) or 1.0  # int8 softmax sums to 1 only within its rounding
-        scores: dict[Label, float] = {label: float(value) / total for label, value in zip(self.card.labels, values, strict=True)}
+        scores: dict[Label, float] = {
+            label: float(value) / total for label, value in zip(self.card.labels, values, strict=True)
+        }
         label = max(scores, key=lambda key: scores[key])
         return Classification(label, scores[label], scores)

@@ -37,9 +37,20 @@ def annotate(pixels: Pixels, faces: Iterable[tuple[BoundingBox, Label, float]]) 
         text = WORDS[label] if label is Label.UNKNOWN else f"{WORDS[label]} {score:.0%}"
         (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
         left = max(0, min(corner[0], pixels.shape[1] - width))
-        bottom = corner[1] if corner[1] > height + below else min(opposite[1] + height + below, pixels.shape[0])
+        bottom = (
+            corner[1] if corner[1] > height + below else min(opposite[1] + height + below, pixels.shape[0])
+        )
         cv2.rectangle(out, (left, bottom - height - below), (left + width, bottom), colour, -1)
-        cv2.putText(out, text, (left, bottom - below // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), line, cv2.LINE_AA)
+        cv2.putText(
+            out,
+            text,
+            (left, bottom - below // 2),
+            cv2.FONT_HERSHEY_SIMPLEX,
+            scale,
+            (255, 255, 255),
+            line,
+            cv2.LINE_AA,
+        )
     return out
 
 

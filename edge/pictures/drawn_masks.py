@@ -73,7 +73,9 @@ class _FaceFrame:
         length = max(float(np.linalg.norm(across)), 0.55 * self.unit)
         self.across = across / max(float(np.linalg.norm(across)), 1e-3) * length
         # Yaw: how far the nose tip leaves the middle line, in eye distances; positive to the right of the picture.
-        self.yaw = float(np.clip(np.dot(nose - self.eyes - 0.6 * self.down, self.across) / length**2, -0.7, 0.7))
+        self.yaw = float(
+            np.clip(np.dot(nose - self.eyes - 0.6 * self.down, self.across) / length**2, -0.7, 0.7)
+        )
 
     def point(self, x: float, y: float) -> Points:
         return np.asarray(self.eyes + x * self.across + y * self.down, np.float32)
@@ -123,11 +125,15 @@ def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np
     if style.folds:
         span = max(style.bottom - style.top, 0.1)
         relief += 0.05 * np.sin((depth - style.top) / span * (style.folds + 1) * 2 * np.pi)
-    light = cv2.GaussianBlur(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), max(face.unit / 4, 0.5)).astype(np.float32)
+    light = cv2.GaussianBlur(
+        cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), max(face.unit / 4, 0.5)
+    ).astype(np.float32)
     centre = face.point(face.yaw, 1.0)
     x, y = int(np.clip(centre[0], 0, width - 1)), int(np.clip(centre[1], 0, height - 1))
     light = np.clip(light / max(float(light[y, x]), 24.0), 0.35, 1.6)
-    level = np.clip(float(light[y, x]) * (0.55 + float(pixels[y, x].mean()) / 230), 0.45, 1.15)  # dim room, dim mask
+    level = np.clip(
+        float(light[y, x]) * (0.55 + float(pixels[y, x].mean()) / 230), 0.45, 1.15
+    )  # dim room, dim mask
     shade = relief * level * (1 - style.shading + style.shading * light)
     return np.asarray(np.clip(cloth * shade[..., None], 0, 255), np.float32)
 

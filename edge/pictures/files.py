@@ -30,7 +30,11 @@ def import_cv2() -> ModuleType:
 
 def find_pictures(folder: Path) -> list[Path]:
     """All picture files below a folder, hidden ones left out, in a stable order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."))
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
 
 
 def read_picture(path: Path | str) -> Pixels:
@@ -43,7 +47,9 @@ def read_picture(path: Path | str) -> Pixels:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise PictureError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
     if not data:
         raise PictureError(f"{path}: the file is empty; copy it again")
     if _is_truncated(data):
@@ -70,7 +76,9 @@ def write_picture(path: Path | str, pixels: Pixels) -> None:
     except (OSError, cv2.error) as error:
         if isinstance(error, SinkError):
             raise
-        raise SinkError(f"{path}: cannot be written ({error}); check the folder and the free space") from error
+        raise SinkError(
+            f"{path}: cannot be written ({error}); check the folder and the free space"
+        ) from error
 
 
 def _is_truncated(data: bytes) -> bool:

@@ -47,16 +47,24 @@ class JsonLinesSink:
 
     def _entry(self, result: FrameResult) -> dict[str, Any]:
         frame = result.frame
-        entry: dict[str, Any] = {"time": datetime.now(UTC).isoformat(timespec="milliseconds")} if self._wall_time else {}
+        entry: dict[str, Any] = (
+            {"time": datetime.now(UTC).isoformat(timespec="milliseconds")} if self._wall_time else {}
+        )
         if frame is not None:
             entry |= {"frame": frame.index, "at": round(frame.captured_at, 3)}
             if frame.file:
                 entry["file"] = frame.file
         decision = result.decision
-        entry["decision"] = {"state": decision.state, "reason": decision.reason, "counts": {k: n for k, n in decision.counts.items() if n}}
+        entry["decision"] = {
+            "state": decision.state,
+            "reason": decision.reason,
+            "counts": {k: n for k, n in decision.counts.items() if n},
+        }
         if result.degraded:
             entry["degraded"] = result.degraded
-        entry["events"] = [{"kind": e.kind, "track": e.track_id, "before": e.before, "after": e.after} for e in result.events]
+        entry["events"] = [
+            {"kind": e.kind, "track": e.track_id, "before": e.before, "after": e.after} for e in result.events
+        ]
         entry["tracks"] = [_track_entry(track) for track in result.tracks]
         return entry
 
@@ -73,7 +81,9 @@ class JsonLinesSink:
         except OSError as error:
             cause = error.strerror or str(error)
         self.lost += 1
-        if self.lost & (self.lost - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: the log must not fill what the disk has left
+        if (
+            self.lost & (self.lost - 1) == 0
+        ):  # the 1st, 2nd, 4th, 8th ...: the log must not fill what the disk has left
             log.error("%s: %s; %d lines lost so far, the loop goes on", self._path, cause, self.lost)
 
 
@@ -85,7 +95,9 @@ def _open(path: str) -> int:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror}); choose another path for --jsonl") from error
+        raise SinkError(
+            f"{path}: cannot be written ({error.strerror}); choose another path for --jsonl"
+        ) from error
 
 
 def _track_entry(track: Track) -> dict[str, Any]:

@@ -33,13 +33,23 @@ def _message(result: FrameResult) -> Message:
     decision = result.decision
     counts = {label: decision.counts.get(label, 0) for label in Label}
     total = sum(counts.values())
-    if decision.state is State.UNCERTAIN and not total:  # not somebody to be looked at, but something wrong with the picture
+    if (
+        decision.state is State.UNCERTAIN and not total
+    ):  # not somebody to be looked at, but something wrong with the picture
         return Message(decision.state, "OUT OF ORDER", (decision.reason, "no picture"))
     if not total:
-        return Message(decision.state, _title(decision.state, decision.reason, counts), (f"{decision.state}: nobody in view", "nobody in view"))
+        return Message(
+            decision.state,
+            _title(decision.state, decision.reason, counts),
+            (f"{decision.state}: nobody in view", "nobody in view"),
+        )
     seen = ", ".join(f"{count} {WORDS[label]}" for label, count in counts.items() if count)
     masked = f"{counts[Label.WITH_MASK]} of {total}"
-    return Message(decision.state, _title(decision.state, decision.reason, counts), (f"{decision.state}: {seen}", f"{masked} with mask", masked))
+    return Message(
+        decision.state,
+        _title(decision.state, decision.reason, counts),
+        (f"{decision.state}: {seen}", f"{masked} with mask", masked),
+    )
 
 
 def _title(state: State, reason: str, counts: dict[Label, int]) -> str:

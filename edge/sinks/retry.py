@@ -21,7 +21,9 @@ class RetryingSink:
     Each new error is said once. Any other error of `make` (a missing library) is raised: waiting does not cure it. clock: monotonic seconds.
     """
 
-    def __init__(self, name: str, make: Callable[[], Sink], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, name: str, make: Callable[[], Sink], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.name = name
         self._make, self._clock = make, clock
         self._sink: Sink | None = None

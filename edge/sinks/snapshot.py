@@ -25,7 +25,9 @@ class SnapshotSink:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SinkError(f"{directory}: cannot be made ({error.strerror}); choose another folder for snapshots") from error
+            raise SinkError(
+                f"{directory}: cannot be made ({error.strerror}); choose another folder for snapshots"
+            ) from error
 
     def handle(self, result: FrameResult) -> None:
         state, changed = result.decision.state, result.decision.state is not self._last

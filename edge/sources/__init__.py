@@ -39,7 +39,12 @@ def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = F
 
         address: Path | str = Path(device[2] or f"/dev/video{device[1]}") if device else uri
         name = (f"usb:{device[1]}" if device[1] else f"usb:{device[2]}") if device else without_password(uri)
-        return LiveFeed(lambda: CameraSource(address, name, settings), wait=wait, name=name, frozen_after_s=inf if is_stream(uri) else FROZEN_AFTER_S)
+        return LiveFeed(
+            lambda: CameraSource(address, name, settings),
+            wait=wait,
+            name=name,
+            frozen_after_s=inf if is_stream(uri) else FROZEN_AFTER_S,
+        )
     return _open_file(Path(uri))
 
 
@@ -59,7 +64,9 @@ def _open_file(path: Path) -> Source:
     except FileNotFoundError:
         raise SourceError(f"{path}: no such source; use {FORMS}") from None
     except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise SourceError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.sources.images import PictureSource
 

@@ -57,7 +57,12 @@ class DemoSource(ContextMixin):
 
     name = "demo"
 
-    def __init__(self, seconds: float | None = None, realtime: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float | None = None,
+        realtime: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.live = realtime
         self._clock = clock
         self._started = clock()
@@ -67,7 +72,10 @@ class DemoSource(ContextMixin):
         self._wall = _make_wall(portrait)
         self._alpha = _person_alpha()
         self._beside = 1 - self._alpha
-        self._people = {name: portrait if style is None else draw_mask(portrait, LANDMARKS, style) for name, style in STYLES.items()}
+        self._people = {
+            name: portrait if style is None else draw_mask(portrait, LANDMARKS, style)
+            for name, style in STYLES.items()
+        }
         self._people = {name: resize(picture, *_person_size()) for name, picture in self._people.items()}
 
     @property
@@ -93,8 +101,12 @@ class DemoSource(ContextMixin):
         action, progress = act(at)
         scene = self._wall.copy()
         if action != "nobody":
-            x = STAND_X + {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0) * (WIDTH - STAND_X)
-            self._paste(scene, self._people[action], round(x + 6 * np.sin(2.1 * at)), round(4 * np.sin(3.3 * at)))
+            x = STAND_X + {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0) * (
+                WIDTH - STAND_X
+            )
+            self._paste(
+                scene, self._people[action], round(x + 6 * np.sin(2.1 * at)), round(4 * np.sin(3.3 * at))
+            )
         return _grainy(scene, index)
 
     def _paste(self, scene: Pixels, person: Pixels, x: int, y: int) -> None:

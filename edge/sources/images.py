@@ -30,11 +30,15 @@ def _pictures_at(path: Path) -> list[Path]:
     except FileNotFoundError:
         raise SourceError(f"{path}: no such file or folder; check the path") from None
     except OSError as error:  # Path.is_dir and exists pass on what they do not foresee
-        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise SourceError(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
     if not path.is_dir():
         return [path]
     if not os.access(path, os.R_OK | os.X_OK):  # else it would look like an empty one
-        raise SourceError(f"{path}: no permission to look into this folder; `ls -ld {path}` shows whose it is")
+        raise SourceError(
+            f"{path}: no permission to look into this folder; `ls -ld {path}` shows whose it is"
+        )
     found = find_pictures(path)
     if not found:
         raise SourceError(f"{path}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)")

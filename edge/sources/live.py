@@ -160,14 +160,22 @@ class LiveFeed(ContextMixin):
             self._sample, self._changed_at = sample.copy(), frame.captured_at
         elif frame.captured_at - self._changed_at >= self._frozen_after_s:
             self._sample = None
-            raise SourceError(f"{self.name}: the picture is frozen; if opening it again does not help, unplug the camera and plug it in again")
+            raise SourceError(
+                f"{self.name}: the picture is frozen; if opening it again does not help, unplug the camera and plug it in again"
+            )
 
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
             self._first_frame_at = self._clock()
             if self.lost:
                 level = logging.INFO if self._relapses == 1 else logging.DEBUG
-                log.log(level, "%s: pictures again after %.0f s, %d attempts", self.name, self._first_frame_at - self._lost_at, self._attempts)
+                log.log(
+                    level,
+                    "%s: pictures again after %.0f s, %d attempts",
+                    self.name,
+                    self._first_frame_at - self._lost_at,
+                    self._attempts,
+                )
         with self._condition:
             self.dropped += self._slot is not None
             self._slot, self.problem = frame, None
@@ -175,13 +183,17 @@ class LiveFeed(ContextMixin):
 
     def _note_loss(self, message: str) -> None:
         now = self._clock()
-        if self._first_frame_at is not None or not self.lost:  # else it was opened, but gave nothing: still the same loss
+        if (
+            self._first_frame_at is not None or not self.lost
+        ):  # else it was opened, but gave nothing: still the same loss
             if self._first_frame_at is not None and now - self._first_frame_at >= STEADY_S:
                 self._attempts = self._relapses = 0
             self.lost += 1
             self._relapses += 1
             self._lost_at = now
-            level = logging.ERROR if self._relapses == 1 else logging.DEBUG  # one that comes and goes is said once
+            level = (
+                logging.ERROR if self._relapses == 1 else logging.DEBUG
+            )  # one that comes and goes is said once
             log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
         self._first_frame_at = None
         self.problem = message

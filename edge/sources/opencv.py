@@ -58,7 +58,9 @@ class VideoFileSource(ContextMixin):
             self._finished = True
             self._check_length()
             return None
-        frame = Frame(self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB), self._index, self._index / self._rate, self.name)
+        frame = Frame(
+            self._cv2.cvtColor(bgr, self._cv2.COLOR_BGR2RGB), self._index, self._index / self._rate, self.name
+        )
         self._index += 1
         return frame
 
@@ -69,7 +71,9 @@ class VideoFileSource(ContextMixin):
     def _check_length(self) -> None:
         # Containers count a little wrongly; a file that was cut off lacks far more than that.
         if self._index < 0.95 * self._stated - 2:
-            raise SourceError(f"{self.name}: the video breaks off after frame {self._index} of {self._stated}; copy it again")
+            raise SourceError(
+                f"{self.name}: the video breaks off after frame {self._index} of {self._stated}; copy it again"
+            )
 
 
 class CameraSource(ContextMixin):
@@ -82,7 +86,13 @@ class CameraSource(ContextMixin):
 
     live = True
 
-    def __init__(self, address: Path | str, name: str, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        address: Path | str,
+        name: str,
+        settings: CameraSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         # Or the libraries write a line of their own past our log at every attempt to open what is gone; read once, when they start.
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -91,7 +101,9 @@ class CameraSource(ContextMixin):
         settings = settings or CameraSettings()
         self._orientation = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
         self._pace = Pace(1 / settings.fps, clock())
-        self._capture = self._open_device(address, settings) if isinstance(address, Path) else self._open_stream(address)
+        self._capture = (
+            self._open_device(address, settings) if isinstance(address, Path) else self._open_stream(address)
+        )
         self.format = _four_letters(int(self._capture.get(self._cv2.CAP_PROP_FOURCC)))
 
     @property
@@ -137,7 +149,12 @@ class CameraSource(ContextMixin):
 
     def _open_stream(self, address: str) -> Any:
         cv2 = self._cv2
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
+        limits = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            OPEN_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            READ_TIMEOUT_MS,
+        ]
         capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
             raise _explain_stream(address, self.name)
@@ -152,8 +169,12 @@ def _explain_stream(address: str, name: str) -> SourceError:
         socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
         why = error.strerror or str(error)
-        return SourceError(f"{name}: nobody answers at {host}:{port} ({why}); is the camera switched on and in this network?")
-    return SourceError(f"{name}: {host} answers but gives no stream; check the path, user and password in the address")
+        return SourceError(
+            f"{name}: nobody answers at {host}:{port} ({why}); is the camera switched on and in this network?"
+        )
+    return SourceError(
+        f"{name}: {host} answers but gives no stream; check the path, user and password in the address"
+    )
 
 
 def _four_letters(code: int) -> str:

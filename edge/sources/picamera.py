@@ -38,7 +38,12 @@ class PiCameraSource(ContextMixin):
 
     live = True
 
-    def __init__(self, number: int = 0, settings: CameraSettings | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        number: int = 0,
+        settings: CameraSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = f"picamera:{number}"
         self._settings, self._clock = settings or CameraSettings(), clock
         self._index = 0
@@ -63,13 +68,20 @@ class PiCameraSource(ContextMixin):
 
     def read(self, timeout: float) -> Frame | None:
         deadline = self._clock() + timeout
-        if self._closed.wait(max(0.0, min(self._pace.next_at - self._clock(), timeout))) or self._clock() < self._pace.next_at:
+        if (
+            self._closed.wait(max(0.0, min(self._pace.next_at - self._clock(), timeout)))
+            or self._clock() < self._pace.next_at
+        ):
             return None
         with self._request(max(0.0, deadline - self._clock())) as request:
             if request is None:
                 return None
             pixels = self._upright(self._to_rgb["main"](request.make_array("main")))
-            preview = self._upright(self._to_rgb["lores"](request.make_array("lores"))) if "lores" in self._to_rgb else None
+            preview = (
+                self._upright(self._to_rgb["lores"](request.make_array("lores")))
+                if "lores" in self._to_rgb
+                else None
+            )
         now = self._last_at = self._clock()
         self._pace.took(now)
         frame = Frame(pixels, self._index, now, self.name, preview)
@@ -102,7 +114,9 @@ class PiCameraSource(ContextMixin):
             self._job = None
         except TimeoutError:
             if self._clock() - self._last_at >= NO_PICTURE_S:
-                raise SourceError(f"{self.name}: gives no more pictures; check both ends of its ribbon cable with the power off") from None
+                raise SourceError(
+                    f"{self.name}: gives no more pictures; check both ends of its ribbon cable with the power off"
+                ) from None
         except Exception as error:
             raise _explain(error, self.name) from error
         try:
@@ -134,10 +148,21 @@ class PiCameraSource(ContextMixin):
         )
         given = camera.camera_configuration()
         self.format = str(given["main"]["format"])
-        small = given.get("lores") and given["lores"]["size"] < given["main"]["size"]  # else it would only be converted twice
-        self._to_rgb = {stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))}
+        small = (
+            given.get("lores") and given["lores"]["size"] < given["main"]["size"]
+        )  # else it would only be converted twice
+        self._to_rgb = {
+            stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))
+        }
         self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
-        log.debug("%s: %s", self.name, {stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"]) for stream in self._to_rgb})
+        log.debug(
+            "%s: %s",
+            self.name,
+            {
+                stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"])
+                for stream in self._to_rgb
+            },
+        )
 
     def _sensor_mode(self, size: tuple[int, int]) -> dict[str, Any] | None:
         """The mode with the widest view; None leaves the choice to libcamera: a USB camera has no modes, a Pi may lack the memory to list them."""
@@ -153,7 +178,9 @@ class PiCameraSource(ContextMixin):
         try:
             return converter(stream["format"], stream["size"][0])
         except KeyError:
-            raise SourceError(f"{self.name}: gives pictures as {stream['format']}, which cannot be read here; use another camera") from None
+            raise SourceError(
+                f"{self.name}: gives pictures as {stream['format']}, which cannot be read here; use another camera"
+            ) from None
 
     def _frame_us(self) -> int:
         """Microseconds between two pictures of the sensor: an exposure can never be longer than that."""
@@ -172,7 +199,9 @@ class PiCameraSource(ContextMixin):
         return {name: value for name, value in wanted.items() if name in known}
 
 
-def choose_sensor_mode(modes: Sequence[Mapping[str, Any]], size: tuple[int, int], fps: float) -> dict[str, Any] | None:
+def choose_sensor_mode(
+    modes: Sequence[Mapping[str, Any]], size: tuple[int, int], fps: float
+) -> dict[str, Any] | None:
     """The sensor mode with the widest view, as picamera2's `sensor` configuration; None where the modes say too little.
 
     libcamera itself takes the mode nearest in size, which on several sensors shows only the middle of the scene. Among the widest: one that
@@ -186,14 +215,21 @@ def choose_sensor_mode(modes: Sequence[Mapping[str, Any]], size: tuple[int, int]
 
     def preference(mode: Mapping[str, Any]) -> tuple[bool, float, int, int]:
         width, height = mode["size"]
-        return width < size[0] or height < size[1], max(0.0, fps - mode["fps"]), width * height, -mode["bit_depth"]
+        return (
+            width < size[0] or height < size[1],
+            max(0.0, fps - mode["fps"]),
+            width * height,
+            -mode["bit_depth"],
+        )
 
     best = min(widest, key=preference)
     return {"output_size": tuple(best["size"]), "bit_depth": best["bit_depth"]}
 
 
 def _import_libraries() -> tuple[Any, Any]:
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")  # or every opening writes a dozen lines past our log
+    os.environ.setdefault(
+        "LIBCAMERA_LOG_LEVELS", "*:ERROR"
+    )  # or every opening writes a dozen lines past our log
     try:
         import libcamera
         import picamera2
@@ -201,7 +237,9 @@ def _import_libraries() -> tuple[Any, Any]:
         raise MissingLibraryError(
             f"picamera2 is missing ({error}): `sudo apt install python3-picamera2`; a virtual environment must be made with --system-site-packages"
         ) from error
-    logging.getLogger("picamera2").setLevel(logging.CRITICAL)  # what it reports also comes as an exception, and is said in our words
+    logging.getLogger("picamera2").setLevel(
+        logging.CRITICAL
+    )  # what it reports also comes as an exception, and is said in our words
     return picamera2, libcamera
 
 
@@ -213,9 +251,13 @@ def _open_camera(kind: Any, number: int, name: str, devices: Path = Path("/dev")
             return kind(number)
     except Exception as error:
         raise _explain(error, name) from error
-    forbidden = next((path for path in sorted(devices.glob("media*")) if not os.access(path, os.R_OK | os.W_OK)), None)
+    forbidden = next(
+        (path for path in sorted(devices.glob("media*")) if not os.access(path, os.R_OK | os.W_OK)), None
+    )
     if not present and forbidden:
-        raise SourceError(f"{name}: no permission for {forbidden}; `sudo usermod -aG video $USER`, then log in again")
+        raise SourceError(
+            f"{name}: no permission for {forbidden}; `sudo usermod -aG video $USER`, then log in again"
+        )
     if not present:
         raise SourceError(
             f"{name}: no camera found; check both ends of its ribbon cable with the power off; `rpicam-hello --list-cameras` shows what is there"
@@ -232,7 +274,13 @@ def _explain(error: BaseException, name: str) -> SourceError:
     text = str(root) or type(root).__name__
     if isinstance(root, PermissionError) or "permission denied" in text.lower():
         where = getattr(root, "filename", None) or "the camera"
-        return SourceError(f"{name}: no permission for {where}; `sudo usermod -aG video $USER`, then log in again")
+        return SourceError(
+            f"{name}: no permission for {where}; `sudo usermod -aG video $USER`, then log in again"
+        )
     if "busy" in text.lower():
-        return SourceError(f"{name}: in use by another program; `sudo fuser -v /dev/media* /dev/video*` shows which: stop it")
-    return SourceError(f"{name}: cannot be used ({text.splitlines()[0]}); `rpicam-hello` shows whether the system's own program can")
+        return SourceError(
+            f"{name}: in use by another program; `sudo fuser -v /dev/media* /dev/video*` shows which: stop it"
+        )
+    return SourceError(
+        f"{name}: cannot be used ({text.splitlines()[0]}); `rpicam-hello` shows whether the system's own program can"
+    )

@@ -37,9 +37,13 @@ def check_device(path: Path, name: str) -> Path:
     device = path.resolve()
     if not device.exists():
         present = ", ".join(list_usb_cameras()) or "none"
-        raise SourceError(f"{name}: no device {path} (USB cameras present: {present}); plug the camera in, or choose another")
+        raise SourceError(
+            f"{name}: no device {path} (USB cameras present: {present}); plug the camera in, or choose another"
+        )
     if not os.access(device, os.R_OK | os.W_OK):
-        raise SourceError(f"{name}: no permission for {device}; `sudo usermod -aG video $USER`, then log in again")
+        raise SourceError(
+            f"{name}: no permission for {device}; `sudo usermod -aG video $USER`, then log in again"
+        )
     return device
 
 
@@ -49,10 +53,14 @@ def explain(device: Path, name: str) -> SourceError:
         file = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     except OSError as error:
         return (
-            _busy(device, name) if error.errno == errno.EBUSY else SourceError(f"{name}: {device}: {error.strerror}; unplug it and plug it in again")
+            _busy(device, name)
+            if error.errno == errno.EBUSY
+            else SourceError(f"{name}: {device}: {error.strerror}; unplug it and plug it in again")
         )
     try:
-        driver, card, _, _, _, capabilities = CAPABILITY.unpack(fcntl.ioctl(file, QUERYCAP, bytes(CAPABILITY.size)))
+        driver, card, _, _, _, capabilities = CAPABILITY.unpack(
+            fcntl.ioctl(file, QUERYCAP, bytes(CAPABILITY.size))
+        )
         if _text(driver) in CAMERA_MODULES:
             return SourceError(f"{name}: {device} is the camera module; use the source `picamera`")
         if not capabilities & VIDEO_CAPTURE:

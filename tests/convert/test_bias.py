@@ -46,7 +46,9 @@ def test_a_channel_of_zeros_stays_one():
 
 def test_no_channel_s_mean_moves(pictures):
     model, exact = classifier(), classifier()
-    norms = [layer.name for layer in base_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [
+        layer.name for layer in base_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
 
     def means(of: keras.Model) -> list[np.ndarray]:
         probe = keras.Model(base_of(of).input, [base_of(of).get_layer(name).output for name in norms])

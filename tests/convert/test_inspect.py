@@ -52,7 +52,12 @@ def kind(op, other, custom=None):
 
     def apply(model):
         code = next(code for code in model.operatorCodes if code.builtinCode == CODES[op])
-        code.builtinCode, code.deprecatedBuiltinCode, code.customCode, code.version = CODES[other], min(CODES[other], 127), custom, 1
+        code.builtinCode, code.deprecatedBuiltinCode, code.customCode, code.version = (
+            CODES[other],
+            min(CODES[other], 127),
+            custom,
+            1,
+        )
 
     return apply
 
@@ -74,7 +79,9 @@ def tensor(end, **values):
 
     def apply(model):
         graph = model.subgraphs[0]
-        entry = next(e for e in graph.operators if model.operatorCodes[e.opcodeIndex].builtinCode == CODES[op])
+        entry = next(
+            e for e in graph.operators if model.operatorCodes[e.opcodeIndex].builtinCode == CODES[op]
+        )
         target = graph.tensors[getattr(entry, side)[place]]
         for name, value in values.items():
             assert hasattr(target, name)
@@ -96,8 +103,12 @@ def constant(end, values, dtype="<i4"):
     def apply(model):
         op, side, place = end
         graph = model.subgraphs[0]
-        entry = next(e for e in graph.operators if model.operatorCodes[e.opcodeIndex].builtinCode == CODES[op])
-        model.buffers[graph.tensors[getattr(entry, side)[place]].buffer].data = np.frombuffer(np.array(values, dtype).tobytes(), np.uint8)
+        entry = next(
+            e for e in graph.operators if model.operatorCodes[e.opcodeIndex].builtinCode == CODES[op]
+        )
+        model.buffers[graph.tensors[getattr(entry, side)[place]].buffer].data = np.frombuffer(
+            np.array(values, dtype).tobytes(), np.uint8
+        )
 
     return apply
 
@@ -111,7 +122,11 @@ def verdicts(path):
 
 def test_a_graph_is_read_with_its_numbers():
     graph = read_graph(DATA / "brightness.tflite")
-    assert [(op.name, op.version) for op in graph.ops] == [("MEAN", 2), ("FULLY_CONNECTED", 4), ("SOFTMAX", 2)]
+    assert [(op.name, op.version) for op in graph.ops] == [
+        ("MEAN", 2),
+        ("FULLY_CONNECTED", 4),
+        ("SOFTMAX", 2),
+    ]
     (source,) = graph.inputs
     assert (source.dtype, source.shape, source.constant) == ("int8", (1, 16, 16, 3), None)
     assert source.scales == (pytest.approx(0.00784314),)
@@ -155,7 +170,12 @@ def test_macs_of_a_known_network():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "not a TFLite file"), (b"\x1c\0\0\0TFL3", "damaged"), (b"JUNKJUNKJUNK", "not a TFLite file"), (None, "no such model")],
+    [
+        (b"", "not a TFLite file"),
+        (b"\x1c\0\0\0TFL3", "damaged"),
+        (b"JUNKJUNKJUNK", "not a TFLite file"),
+        (None, "no such model"),
+    ],
 )
 def test_bad_files_are_one_line(tmp_path, content, message):
     path = tmp_path / "bad.tflite"
@@ -211,13 +231,25 @@ CASES = {
     "dynamic": ([tensor(("SOFTMAX", "outputs", 0), shape=np.array([0, 3], np.int32))], "SOFTMAX", "dynamic"),
     "batch": ([tensor(("MEAN", "inputs", 0), shape=np.array([2, 16, 16, 3], np.int32))], "MEAN", "batch"),
     "rank": ([tensor(("MEAN", "inputs", 0), shape=np.array([1, 2, 16, 16, 3], np.int32))], "MEAN", "rank"),
-    "dense batch": ([tensor(("FULLY_CONNECTED", "outputs", 0), shape=np.array([2, 3], np.int32))], "FULLY_CONNECTED", "limit"),
+    "dense batch": (
+        [tensor(("FULLY_CONNECTED", "outputs", 0), shape=np.array([2, 3], np.int32))],
+        "FULLY_CONNECTED",
+        "limit",
+    ),
     "weights format": ([option("FULLY_CONNECTED", weightsFormat=1)], "FULLY_CONNECTED", "limit"),
     "weights computed": ([tensor(DENSE, isVariable=True)], "FULLY_CONNECTED", "not_constant"),
     "batch mean": ([constant(("MEAN", "inputs", 1), [0, 1])], "MEAN", "limit"),
     "channel mean": ([constant(("MEAN", "inputs", 1), [1, -1])], "MEAN", "limit"),
-    "long softmax": ([tensor(("SOFTMAX", "inputs", 0), shape=np.array([1, 16001], np.int32))], "SOFTMAX", "limit"),
-    "softmax of a map": ([tensor(("SOFTMAX", "inputs", 0), shape=np.array([5, 3], np.int32))], "SOFTMAX", "limit"),
+    "long softmax": (
+        [tensor(("SOFTMAX", "inputs", 0), shape=np.array([1, 16001], np.int32))],
+        "SOFTMAX",
+        "limit",
+    ),
+    "softmax of a map": (
+        [tensor(("SOFTMAX", "inputs", 0), shape=np.array([5, 3], np.int32))],
+        "SOFTMAX",
+        "limit",
+    ),
 }
 
 
@@ -263,12 +295,17 @@ def a_tensor(index, shape, values=None, zero_point=0):
     """int8 with one scale; int32 where it is a constant of an operation's own."""
     dtype = "int8" if values is None or zero_point else "int32"
     data = None if values is None else np.array(values, dtype).tobytes()
-    return Tensor(index, f"t{index}", dtype, tuple(shape), tuple(shape), (0.1,), (zero_point,), 0, data, index)
+    return Tensor(
+        index, f"t{index}", dtype, tuple(shape), tuple(shape), (0.1,), (zero_point,), 0, data, index
+    )
 
 
 def an_op(name, *inputs, out=(1, 4, 4, 8), number=1, **options):
     """inputs: a shape, or a shape with the values of a constant (and its zero point)."""
-    tensors = [a_tensor(i, *given) if isinstance(given[0], tuple) else a_tensor(i, given) for i, given in enumerate(inputs)]
+    tensors = [
+        a_tensor(i, *given) if isinstance(given[0], tuple) else a_tensor(i, given)
+        for i, given in enumerate(inputs)
+    ]
     return Op(0, name, number, "", tuple(tensors), (a_tensor(99, out),), options)
 
 
@@ -279,11 +316,25 @@ LIMITS = {
     "zeros among three": (an_op("CONCATENATION", MAP, MAP, (MAP, [-3] * 128, -3)), "limit"),
     "fused concatenation": (an_op("CONCATENATION", MAP, MAP, fusedActivationFunction=1), "limit"),
     "leading ones": (an_op("SQUEEZE", (1, 1, 5, 10), out=(5, 10), squeezeDims=np.array([0, 1])), "ok"),
-    "a one in the middle": (an_op("SQUEEZE", (1, 5, 1, 10), out=(5, 10), squeezeDims=np.array([0, -2])), "limit"),
+    "a one in the middle": (
+        an_op("SQUEEZE", (1, 5, 1, 10), out=(5, 10), squeezeDims=np.array([0, -2])),
+        "limit",
+    ),
     "all ones": (an_op("SQUEEZE", (1, 5, 1, 10), out=(5, 10), squeezeDims=None), "limit"),
-    "strides of 1": (an_op("STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1] * 4), ellipsisMask=0, newAxisMask=0), "ok"),
-    "a stride of 2": (an_op("STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1, 2, 1, 1])), "limit"),
-    "a new axis": (an_op("STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1] * 4), newAxisMask=1), "limit"),
+    "strides of 1": (
+        an_op(
+            "STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1] * 4), ellipsisMask=0, newAxisMask=0
+        ),
+        "ok",
+    ),
+    "a stride of 2": (
+        an_op("STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1, 2, 1, 1])),
+        "limit",
+    ),
+    "a new axis": (
+        an_op("STRIDED_SLICE", MAP, ((4,), [0] * 4), ((4,), MAP), ((4,), [1] * 4), newAxisMask=1),
+        "limit",
+    ),
     "alpha per channel": (an_op("PRELU", MAP, ((1, 1, 8), [-1] * 8, 5)), "ok"),
     "alpha per pixel": (an_op("PRELU", MAP, ((4, 4, 8), [-1] * 128, 5)), "limit"),
     "a border": (an_op("PAD", MAP, ((4, 2), [0, 0, 1, 1, 1, 1, 0, 0])), "ok"),
@@ -315,7 +366,11 @@ def test_macs_of_a_transposed_convolution():
 
 def test_what_comes_after_the_first_unmapped_operation_falls_to_the_cpu(changed):
     found = judge(read_graph(changed("brightness", kind("FULLY_CONNECTED", "LOG_SOFTMAX"))))
-    assert [(v.where, v.code) for v in found] == [(Where.EDGETPU, "ok"), (Where.CPU, "unsupported"), (Where.CPU, "stranded")]
+    assert [(v.where, v.code) for v in found] == [
+        (Where.EDGETPU, "ok"),
+        (Where.CPU, "unsupported"),
+        (Where.CPU, "stranded"),
+    ]
     assert "after the cut at LOG_SOFTMAX (op 1)" in found[2].why
 
 
@@ -324,10 +379,16 @@ def test_a_branch_that_does_not_need_it_still_maps(changed):
 
     def second_kind(model):
         code = schema.OperatorCodeT()
-        code.builtinCode, code.deprecatedBuiltinCode, code.version = CODES["LOG_SOFTMAX"], CODES["LOG_SOFTMAX"], 1
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = (
+            CODES["LOG_SOFTMAX"],
+            CODES["LOG_SOFTMAX"],
+            1,
+        )
         model.operatorCodes.append(code)
         operators = model.subgraphs[0].operators
-        first = next(op for op in operators if model.operatorCodes[op.opcodeIndex].builtinCode == CODES["CONV_2D"])
+        first = next(
+            op for op in operators if model.operatorCodes[op.opcodeIndex].builtinCode == CODES["CONV_2D"]
+        )
         first.opcodeIndex = len(model.operatorCodes) - 1
 
     found = judge(read_graph(changed("blobs", second_kind)))
@@ -343,10 +404,19 @@ def test_an_unmapped_operation_at_the_start_cuts_nothing_off(changed):
 # --- against the compiler's own logs, as far as they are public
 
 PUBLIC = {
-    "WongKinYiu/yolov7#1672": ("ADD RESHAPE MAX_POOL_2D CONCATENATION PAD LOGISTIC RESIZE_NEAREST_NEIGHBOR QUANTIZE", ""),
+    "WongKinYiu/yolov7#1672": (
+        "ADD RESHAPE MAX_POOL_2D CONCATENATION PAD LOGISTIC RESIZE_NEAREST_NEIGHBOR QUANTIZE",
+        "",
+    ),
     "eehoeskrap/PaperReview#15": ("CONV_2D QUANTIZE ADD PRELU CONCATENATION PAD DEPTHWISE_CONV_2D", ""),
-    "maxbbraun/thermal-face#2": ("ADD MAX_POOL_2D MEAN DEPTHWISE_CONV_2D CONV_2D LOGISTIC REDUCE_MAX MUL", ""),
-    "tensorflow/models#10695": ("STRIDED_SLICE CONCATENATION MAX_POOL_2D RESHAPE ADD LOGISTIC CONV_2D SLICE RESIZE_NEAREST_NEIGHBOR", "CUSTOM"),
+    "maxbbraun/thermal-face#2": (
+        "ADD MAX_POOL_2D MEAN DEPTHWISE_CONV_2D CONV_2D LOGISTIC REDUCE_MAX MUL",
+        "",
+    ),
+    "tensorflow/models#10695": (
+        "STRIDED_SLICE CONCATENATION MAX_POOL_2D RESHAPE ADD LOGISTIC CONV_2D SLICE RESIZE_NEAREST_NEIGHBOR",
+        "CUSTOM",
+    ),
     "google-coral/edgetpu#342": ("PAD QUANTIZE", ""),
     "google-coral/edgetpu#490": ("DEPTHWISE_CONV_2D CONCATENATION", "DEQUANTIZE"),
     "google-coral/edgetpu#13": ("SOFTMAX FULLY_CONNECTED", ""),
@@ -404,11 +474,34 @@ def test_the_report_for_people(capsys):
 def test_json_has_all_and_can_be_read(capsys):
     assert main(build_parser().parse_args([str(DATA / "blobs.tflite"), "--json"])) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["totals"] == {"ops": 3, "macs": 180, "parameter_bytes": 35, "on_chip_bytes": 8388608, "edgetpu": 3, "not_known": 0, "cpu": 0}
-    quantised = [t["quantisation"] for op in report["ops"] for t in op["inputs"] if t["quantisation"] and "axis" in t["quantisation"]]
+    assert report["totals"] == {
+        "ops": 3,
+        "macs": 180,
+        "parameter_bytes": 35,
+        "on_chip_bytes": 8388608,
+        "edgetpu": 3,
+        "not_known": 0,
+        "cpu": 0,
+    }
+    quantised = [
+        t["quantisation"]
+        for op in report["ops"]
+        for t in op["inputs"]
+        if t["quantisation"] and "axis" in t["quantisation"]
+    ]
     assert {"axis": 0, "channels": 4} in quantised
     assert report["inputs"][0]["quantisation"] == {"scale": pytest.approx(0.00784308), "zero_point": 0}
-    assert set(report["ops"][0]) >= {"name", "version", "inputs", "outputs", "macs", "parameter_bytes", "where", "code", "why"}
+    assert set(report["ops"][0]) >= {
+        "name",
+        "version",
+        "inputs",
+        "outputs",
+        "macs",
+        "parameter_bytes",
+        "where",
+        "code",
+        "why",
+    }
 
 
 def test_require_mapped_is_for_the_gate(capsys):
@@ -421,12 +514,21 @@ def test_in_a_process_of_its_own_without_tensorflow(tmp_path):
     shutil.copy(DATA / "brightness.tflite", tmp_path / "m.tflite")
     code = "import sys, runpy; sys.modules['tensorflow'] = sys.modules['keras'] = None; runpy.run_module('convert.inspect', run_name='__main__')"
     for name, status in (("m.tflite", 0), ("gone.tflite", 1)):
-        result = subprocess.run([sys.executable, "-c", code, str(tmp_path / name)], capture_output=True, text=True, cwd=ROOT, timeout=60)
+        result = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / name)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+        )
         assert (result.returncode, result.stderr.count("\n")) == (status, status), result.stderr
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("name", "where"), [("escvm_mask_224_int8", "not_known"), ("aizoo_ssd_260", "cpu"), ("ultralight_RFB_320", "cpu")])
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [("escvm_mask_224_int8", "not_known"), ("aizoo_ssd_260", "cpu"), ("ultralight_RFB_320", "cpu")],
+)
 def test_other_peoples_models(name, where):
     path = SHARED / "peers" / f"{name}.tflite"
     if not path.is_file():

@@ -31,7 +31,9 @@ def make_model(spoiled: bool = False) -> keras.Model:
     for convolution in convolutions:
         layer = convolution(layer)
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D(name="pool")(layer))
-    weights = [rng.normal(0, 0.2, convolution.kernel.shape).astype(np.float32) for convolution in convolutions]
+    weights = [
+        rng.normal(0, 0.2, convolution.kernel.shape).astype(np.float32) for convolution in convolutions
+    ]
     if spoiled:
         weights[0][..., 0] *= 300
         weights[1][:, :, 0, :] /= 300
@@ -42,7 +44,11 @@ def make_model(spoiled: bool = False) -> keras.Model:
 
 def errors_of(model: keras.Model, folder, calibration: np.ndarray | None = None) -> list[LayerError]:
     path = folder / "model.tflite"
-    path.write_bytes(quantise_model(model, np.stack([normalise(p) for p in pictures(20)]) if calibration is None else calibration))
+    path.write_bytes(
+        quantise_model(
+            model, np.stack([normalise(p) for p in pictures(20)]) if calibration is None else calibration
+        )
+    )
     return layer_errors(float_model(model), path, pictures(8))
 
 
@@ -79,10 +85,22 @@ def test_another_model_is_refused(tmp_path):
 
 
 def test_names_tables_and_draws():
-    assert short_name("m_1/base_1/block_1_expand_BN_1/batchnorm/add_1;m_1/base_1/block_1_expand_1/convolution") == "block_1_expand_BN"
+    assert (
+        short_name("m_1/base_1/block_1_expand_BN_1/batchnorm/add_1;m_1/base_1/block_1_expand_1/convolution")
+        == "block_1_expand_BN"
+    )
     assert short_name("m_1/pool_1/Mean") == "pool"
     assert short_name("StatefulPartitionedCall_1:0") == "StatefulPartitionedCall_1:0"
-    entry = {"index": 3, "op": "CONV_2D", "name": "m/c/x", "shape": [1, 2], "sqnr_db": 20.0, "lost_db": 5.0, "weights_db": None, "clipped": 0.5}
+    entry = {
+        "index": 3,
+        "op": "CONV_2D",
+        "name": "m/c/x",
+        "shape": [1, 2],
+        "sqnr_db": 20.0,
+        "lost_db": 5.0,
+        "weights_db": None,
+        "clipped": 0.5,
+    }
     assert "50.00%" in layers_text([entry], 5)
     assert draw(list(range(100)), 5) == draw(list(range(100)), 5)
     assert len(draw([1, 2], 5)) == 2

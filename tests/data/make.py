@@ -35,11 +35,18 @@ def brightness() -> None:
     dense = keras.layers.Dense(3, activation="softmax")
     model = keras.Model(inputs, dense(keras.layers.GlobalAveragePooling2D()(inputs)))
     dense.set_weights([np.array([[4, -4, 0]] * 3, np.float32), np.array([-2, -2, 2], np.float32)])
-    greys = np.linspace(-1, 1, 60, dtype=np.float32)[:, None, None, None] * np.ones((1, 16, 16, 3), np.float32)
+    greys = np.linspace(-1, 1, 60, dtype=np.float32)[:, None, None, None] * np.ones(
+        (1, 16, 16, 3), np.float32
+    )
     path = HERE / "brightness.tflite"
     path.write_bytes(quantise_model(model, greys))
     card = {"labels": ["with_mask", "without_mask", "incorrect_mask"], "crop_margin": 0.15}
-    write_card(path, base_card(path, "classification", {}) | card | {"intended_use": "tests", "limits": "knows white, black and grey only"})
+    write_card(
+        path,
+        base_card(path, "classification", {})
+        | card
+        | {"intended_use": "tests", "limits": "knows white, black and grey only"},
+    )
 
 
 def blobs() -> None:
@@ -57,7 +64,9 @@ def blobs() -> None:
     detector = {"outputs": "raw", "levels": [{"stride": 16, "sizes": [[16, 16]]}], "variances": [0.1, 0.2]}
     thresholds = {"score_threshold": 0.5, "iou_threshold": 0.4}
     write_card(
-        path, base_card(path, "detection", {}) | {"detector": detector | thresholds, "intended_use": "tests", "limits": "knows bright cells only"}
+        path,
+        base_card(path, "detection", {})
+        | {"detector": detector | thresholds, "intended_use": "tests", "limits": "knows bright cells only"},
     )
 
 
@@ -75,8 +84,13 @@ class Postprocessed(tf.Module):
         cells = tf.nn.avg_pool2d(pictures, 16, 16, "VALID")
         face = tf.sigmoid(tf.nn.conv2d(cells, tf.fill((1, 1, 3, 1), 4.0), 1, "VALID") - 4.0)
         scores = tf.reshape(tf.concat([tf.zeros_like(face), face], -1), (1, 12, 2))
-        boxes = tf.reshape(tf.nn.conv2d(cells, tf.fill((1, 1, 3, 4), 1e-6), 1, "VALID") + tf.constant([0.0, 0.0, -2.0, 0.0]), (1, 12, 4))
-        anchors = tf.constant([[(y + 0.5) / 3, (x + 0.5) / 4, 1 / 3, 1 / 4] for y in range(3) for x in range(4)])
+        boxes = tf.reshape(
+            tf.nn.conv2d(cells, tf.fill((1, 1, 3, 4), 1e-6), 1, "VALID") + tf.constant([0.0, 0.0, -2.0, 0.0]),
+            (1, 12, 4),
+        )
+        anchors = tf.constant(
+            [[(y + 0.5) / 3, (x + 0.5) / 4, 1 / 3, 1 / 4] for y in range(3) for x in range(4)]
+        )
         outputs = self.postprocess(boxes, scores, anchors)
         return dict(zip(("boxes", "classes", "scores", "count"), outputs, strict=True))
 
@@ -94,15 +108,26 @@ def postprocessed() -> None:
         converter.inference_input_type = tf.uint8
         path = HERE / "postprocessed.tflite"
         path.write_bytes(converter.convert())
-    names = {"boxes": "PartitionedCall:0", "classes": "PartitionedCall:1", "count": "PartitionedCall:2", "scores": "PartitionedCall:3"}
+    names = {
+        "boxes": "PartitionedCall:0",
+        "classes": "PartitionedCall:1",
+        "count": "PartitionedCall:2",
+        "scores": "PartitionedCall:3",
+    }
     detector = {"outputs": "postprocessed", "score_threshold": 0.5, "face_class": 0, "output_names": names}
-    write_card(path, base_card(path, "detection", {}) | {"detector": detector, "intended_use": "tests", "limits": "knows bright cells only"})
+    write_card(
+        path,
+        base_card(path, "detection", {})
+        | {"detector": detector, "intended_use": "tests", "limits": "knows bright cells only"},
+    )
 
 
 def float_model() -> None:
     """A float32 model, which the runtime must refuse."""
     inputs = keras.Input((8, 8, 3))
-    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs)))
+    model = keras.Model(
+        inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
+    )
     (HERE / "float.tflite").write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 

@@ -3,11 +3,18 @@ import pytest
 from edge.decision import Policy, PolicySettings
 from edge.types import BoundingBox, Label, State, Track, TrackStatus
 
-W, B, L, U = Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK, Label.UNKNOWN  # mask, bare, low, unknown
+W, B, L, U = (
+    Label.WITH_MASK,
+    Label.WITHOUT_MASK,
+    Label.INCORRECT_MASK,
+    Label.UNKNOWN,
+)  # mask, bare, low, unknown
 
 
 def tracks(*labels: Label, size: float = 60, status: TrackStatus = TrackStatus.CONFIRMED) -> list[Track]:
-    return [Track(i, BoundingBox(0, 0, size, size), label, 0.9, 1.0, status) for i, label in enumerate(labels)]
+    return [
+        Track(i, BoundingBox(0, 0, size, size), label, 0.9, 1.0, status) for i, label in enumerate(labels)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,11 @@ from edge.types import Frame, Pixels
 
 def scene(brightness: float = 1.0) -> Pixels:
     """A smooth wall with a window and a door frame, float32 (240, 320, 3)."""
-    wall = np.linspace(60, 130, 320, dtype=np.float32)[None, :, None] * np.array([1.0, 0.95, 0.85], np.float32) * np.ones((240, 1, 1), np.float32)
+    wall = (
+        np.linspace(60, 130, 320, dtype=np.float32)[None, :, None]
+        * np.array([1.0, 0.95, 0.85], np.float32)
+        * np.ones((240, 1, 1), np.float32)
+    )
     wall[40:110, 30:90] = 220
     wall[60:240, 200:206] = 40
     return wall * brightness
@@ -20,7 +24,13 @@ def shoot(picture, noise: float, at: float, preview: bool = False) -> Frame:
     """An exposure: Gaussian sensor noise (standard deviation in grey levels), clipped to 8 bits as a converter does."""
     rng = np.random.default_rng(round(at * 1000))
     pixels = np.clip(picture + rng.normal(0, noise, picture.shape), 0, 255).round().astype(np.uint8)
-    return Frame(pixels, 0, at, "test", cv2.resize(pixels, (160, 120), interpolation=cv2.INTER_AREA) if preview else None)
+    return Frame(
+        pixels,
+        0,
+        at,
+        "test",
+        cv2.resize(pixels, (160, 120), interpolation=cv2.INTER_AREA) if preview else None,
+    )
 
 
 def watch(frames, faces: bool = False, health: PictureHealth | None = None) -> list[str | None]:
@@ -49,13 +59,17 @@ def test_a_lens_cap_in_a_dark_room_is_black_however_noisy_its_gain_makes_it(nois
 
 def test_a_finger_on_the_lens_shows_nothing_although_it_is_red():
     finger = np.ones((240, 320, 3), np.float32) * np.array([170, 60, 40], np.float32)
-    assert set(watch(shoot(finger, 5.0, at) for at in times(1))) == {"the picture shows nothing: camera covered"}
+    assert set(watch(shoot(finger, 5.0, at) for at in times(1))) == {
+        "the picture shows nothing: camera covered"
+    }
 
 
 def test_a_few_hot_pixels_do_not_light_a_dark_room():
     dark = np.full((240, 320, 3), 1.0, np.float32)
     dark[::60, ::60] = 255
-    assert set(watch(shoot(dark, 2.0, at) for at in times(1))) == {"the picture is black: camera covered, or no light"}
+    assert set(watch(shoot(dark, 2.0, at) for at in times(1))) == {
+        "the picture is black: camera covered, or no light"
+    }
 
 
 def test_a_dim_room_with_something_in_it_is_no_black_picture():
@@ -93,7 +107,8 @@ def test_frozen_stays_when_the_faces_in_it_are_given_up():
     health = PictureHealth(still_after_s=STREAM_STILL_S)
     pixels = shoot(scene(), 2.0, 0.0).pixels
     assert [
-        health.problem(Frame(pixels, 0, at, "test"), faces) is not None for at, faces in ((0, True), (2.5, True), (5, True), (6, False), (8, False))
+        health.problem(Frame(pixels, 0, at, "test"), faces) is not None
+        for at, faces in ((0, True), (2.5, True), (5, True), (6, False), (8, False))
     ] == [
         False,
         False,
@@ -105,7 +120,12 @@ def test_frozen_stays_when_the_faces_in_it_are_given_up():
 
 def test_a_frozen_camera_that_was_opened_again_is_not_trusted_anew():
     health, pixels = PictureHealth(), shoot(scene(), 2.0, 0.0).pixels
-    assert [health.problem(Frame(pixels, 0, at, "test")) is None for at in (0.0, 1.0, 31.0, 32.0)] == [True, True, False, False]
+    assert [health.problem(Frame(pixels, 0, at, "test")) is None for at in (0.0, 1.0, 31.0, 32.0)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_clock_in_the_corner_keeps_a_still_stream_alive():

@@ -31,7 +31,10 @@ def scene(index: int, value: int | None = 255, seconds_a_frame: float = 0.1) -> 
 
 
 def build(live: bool = False) -> Pipeline:
-    detector, classifier = SSDFaceDetector(DATA / "blobs.tflite", 1), MaskClassifier(DATA / "brightness.tflite", 1)
+    detector, classifier = (
+        SSDFaceDetector(DATA / "blobs.tflite", 1),
+        MaskClassifier(DATA / "brightness.tflite", 1),
+    )
     return Pipeline(detector, classifier, Tracker(), Policy(), health=PictureHealth() if live else None)
 
 
@@ -50,7 +53,10 @@ def test_from_frames_to_decisions_and_events():
 
 
 def test_the_same_frames_give_the_same_results():
-    first, second = ([(r.decision, r.tracks, r.events) for r in (p.process(scene(i)) for i in range(12))] for p in (build(), build()))
+    first, second = (
+        [(r.decision, r.tracks, r.events) for r in (p.process(scene(i)) for i in range(12))]
+        for p in (build(), build())
+    )
     assert first == second
 
 
@@ -78,20 +84,30 @@ def test_the_detector_reads_the_preview_and_crops_are_cut_from_the_full_view():
         rng = np.random.default_rng(index)
         preview, pixels = rng.integers(0, 30, (48, 64, 3), np.uint8), np.zeros((720, 1280, 3), np.uint8)
         preview[16:32, 16:32] = 255
-        pixels[240:480, 320:640] = (250, 251, 252)  # the face, which only the full view shows in its own colour
+        pixels[240:480, 320:640] = (
+            250,
+            251,
+            252,
+        )  # the face, which only the full view shows in its own colour
         result = pipeline.process(Frame(pixels, index, index * 0.1, "test", preview))
         box = result.detections[0].box
-        assert np.allclose((box.xmin, box.ymin, box.xmax, box.ymax), (320, 279.56160, 640, 440.43840), atol=1e-4)
+        assert np.allclose(
+            (box.xmin, box.ymin, box.xmax, box.ymax), (320, 279.56160, 640, 440.43840), atol=1e-4
+        )
     assert result.tracks[0].label is Label.WITH_MASK
     assert result.decision.state is State.PASS
     assert pipeline.classifier.card.crop_margin == 0.15
-    assert {cut.shape for cut in crops} == {(465 - 255, 688 - 272, 3)}  # 0.15 * 320 = 48 px more on each side, 0.15 * 160.8768 = 24.13 px
+    assert {cut.shape for cut in crops} == {
+        (465 - 255, 688 - 272, 3)
+    }  # 0.15 * 320 = 48 px more on each side, 0.15 * 160.8768 = 24.13 px
     assert all(cut[100, 100].tolist() == [250, 251, 252] for cut in crops)
 
 
 def test_a_black_preview_or_full_view_is_judged_by_what_the_detector_sees():
     pixels = scene(0).pixels
-    decision = build(live=True).process(Frame(pixels, 0, 0.0, "test", np.zeros((48, 64, 3), np.uint8))).decision
+    decision = (
+        build(live=True).process(Frame(pixels, 0, 0.0, "test", np.zeros((48, 64, 3), np.uint8))).decision
+    )
     assert decision.state is State.UNCERTAIN
     assert "black" in decision.reason
 
@@ -181,7 +197,9 @@ def test_a_sink_that_breaks_in_an_unforeseen_way_stops_nobody(caplog, where):
     assert (len(fine.results), fine.closed, source.closed, broken.closed) == (4, 1, 1, 1)
     assert len(broken.results) == (1 if where == "handle" else 4)
     messages = [record.getMessage() for record in caplog.records]
-    assert messages == ["broken is switched off: KeyError: 'pin'"] * (where == "handle") + ["broken cannot be closed: RuntimeError: twice"]
+    assert messages == ["broken is switched off: KeyError: 'pin'"] * (where == "handle") + [
+        "broken cannot be closed: RuntimeError: twice"
+    ]
     assert not any(record.exc_info for record in caplog.records)
 
 
@@ -224,14 +242,21 @@ def test_a_frame_on_which_the_model_fails_is_uncertain_and_the_next_one_counts_a
     states = [result.decision.state for result in results]
     assert states[19] is State.PASS
     assert [states[index] for index in (20, 21, 30)] == [State.UNCERTAIN] * 3
-    assert results[20].decision.reason == "no result for the picture (ValueError: Cannot set tensor: wrong size)"
+    assert (
+        results[20].decision.reason == "no result for the picture (ValueError: Cannot set tensor: wrong size)"
+    )
     assert results[20].frame is not None
     assert states[-1] is State.PASS
-    assert [record.getMessage() for record in caplog.records] == ["no result for a frame (ValueError: Cannot set tensor: wrong size)"] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "no result for a frame (ValueError: Cannot set tensor: wrong size)"
+    ] * 3
 
 
 def test_a_model_that_fails_again_and_again_ends_the_process():
-    with pytest.raises(StageError, match=r"10 frames in a row.*ValueError: Cannot set tensor: wrong size; `python -m edge doctor`"):
+    with pytest.raises(
+        StageError,
+        match=r"10 frames in a row.*ValueError: Cannot set tensor: wrong size; `python -m edge doctor`",
+    ):
         run_moody(range(5, 40))
 
 
@@ -247,14 +272,22 @@ def test_on_a_file_no_frame_is_skipped():
 def test_a_file_that_breaks_off_is_an_error_after_all_is_closed():
     sink = ListSink()
     with pytest.raises(SourceError, match="frame 2 of 9"):
-        Loop(ListSource([scene(0), scene(1), SourceError("breaks off after frame 2 of 9")]), build(), [sink]).run()
+        Loop(
+            ListSource([scene(0), scene(1), SourceError("breaks off after frame 2 of 9")]), build(), [sink]
+        ).run()
     assert (len(sink.results), sink.closed) == (2, 1)
 
 
 def test_a_silent_camera_becomes_uncertain_after_its_time():
     now = iter(np.arange(0, 100, 0.5).tolist())
     sink = ListSink()
-    Loop(ListSource([scene(0)] + [None] * 8 + [scene(1)], live=True), build(), [sink], stale_after_s=2.0, clock=lambda: next(now)).run()
+    Loop(
+        ListSource([scene(0)] + [None] * 8 + [scene(1)], live=True),
+        build(),
+        [sink],
+        stale_after_s=2.0,
+        clock=lambda: next(now),
+    ).run()
     states = [(result.frame is None, result.decision.state) for result in sink.results]
     assert states[0][0] is False
     assert states[1] == (True, State.UNCERTAIN)
@@ -289,6 +322,14 @@ def test_a_followed_face_needs_less_than_a_new_one():
     """`build_detector` alone, as `edge image` has it, keeps the whole threshold."""
     config = Config(detector=DetectorConfig(score_threshold=0.6))
     pipeline = build_pipeline(config, live=False)
-    assert (pipeline.tracker.settings.sure_score, pipeline.detector.score_threshold) == (pytest.approx(0.68), pytest.approx(0.45))
+    assert (pipeline.tracker.settings.sure_score, pipeline.detector.score_threshold) == (
+        pytest.approx(0.68),
+        pytest.approx(0.45),
+    )
     assert build_detector(config).score_threshold == 0.6
-    assert build_pipeline(Config(detector=DetectorConfig(model="cascade")), live=False).tracker.settings.sure_score == 0.0
+    assert (
+        build_pipeline(
+            Config(detector=DetectorConfig(model="cascade")), live=False
+        ).tracker.settings.sure_score
+        == 0.0
+    )

@@ -12,7 +12,9 @@ def test_crop_adds_the_margin_and_stays_inside():
     assert crop(PICTURE, BoundingBox(-10, -10, 20, 20), 0.0).shape == (20, 20, 3)
 
 
-@pytest.mark.parametrize("box", [BoundingBox(-50, -50, -10, -10), BoundingBox(500, 500, 600, 600), BoundingBox(5, 5, 5, 5)])
+@pytest.mark.parametrize(
+    "box", [BoundingBox(-50, -50, -10, -10), BoundingBox(500, 500, 600, 600), BoundingBox(5, 5, 5, 5)]
+)
 def test_crop_is_never_empty(box):
     assert min(crop(PICTURE, box).shape[:2]) >= 1
 

@@ -28,7 +28,11 @@ def test_every_model_has_a_card_that_fits_and_tells_people_what_they_need(path):
 
 
 def test_the_classifier_ships():
-    assert build_classifier(Config()).card.labels == (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
+    assert build_classifier(Config()).card.labels == (
+        Label.WITH_MASK,
+        Label.WITHOUT_MASK,
+        Label.INCORRECT_MASK,
+    )
 
 
 @pytest.mark.parametrize("detector", ["auto", "wide"])
@@ -47,7 +51,10 @@ def test_the_wide_detector_sees_small_faces_that_the_other_does_not():
     """A wall of 35 portraits whose faces are 16 px high."""
     portrait = resize(read_picture(PORTRAIT), 90, 90)
     frame = Frame(np.tile(portrait, (5, 7, 1)), 0, 0.0, "wall")
-    found = {name: len(build_detector(Config(detector=DetectorConfig(model=name))).detect(frame)) for name in ("auto", "wide")}
+    found = {
+        name: len(build_detector(Config(detector=DetectorConfig(model=name))).detect(frame))
+        for name in ("auto", "wide")
+    }
     assert found["wide"] >= 30
     assert found["auto"] <= 0.8 * found["wide"]
 
@@ -64,7 +71,9 @@ def test_the_classifier_does_as_well_as_its_card_says(shared: Path):
     assert figures["n"] == said["n"]
     # Other processors round a few scores differently.
     assert figures["macro_f1"] == pytest.approx(said["macro_f1"], abs=0.01)
-    assert figures["with_without"]["balanced_accuracy"] == pytest.approx(said["with_without"]["balanced_accuracy"], abs=0.01)
+    assert figures["with_without"]["balanced_accuracy"] == pytest.approx(
+        said["with_without"]["balanced_accuracy"], abs=0.01
+    )
 
 
 @pytest.mark.shared
@@ -78,9 +87,14 @@ def test_a_detector_does_as_well_as_its_card_says(name: str, shared: Path):
     folders = [shared / "data" / "boxes", shared / "data" / "background"]
     figures = evaluate_detector(path, folders, MODELS / "face_detector.split.csv", "test")
     said = json.loads(path.with_suffix(".json").read_text())["metrics"]
-    assert (figures["all"]["pictures"], figures["backgrounds"]) == (said["all"]["pictures"], said["backgrounds"])
+    assert (figures["all"]["pictures"], figures["backgrounds"]) == (
+        said["all"]["pictures"],
+        said["backgrounds"],
+    )
     # Other processors round a few scores differently.
     for source, row in said["per_source"].items():
         assert figures["per_source"][source]["ap35"] == pytest.approx(row["ap35"], abs=0.02), source
     assert figures["all"]["recall"] == pytest.approx(said["all"]["recall"], abs=0.01)
-    assert figures["false_alarms_per_100_backgrounds"] == pytest.approx(said["false_alarms_per_100_backgrounds"], abs=1.1)
+    assert figures["false_alarms_per_100_backgrounds"] == pytest.approx(
+        said["false_alarms_per_100_backgrounds"], abs=1.1
+    )

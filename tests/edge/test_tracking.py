@@ -48,7 +48,9 @@ def test_a_lost_face_ends_and_says_so():
     assert tracker.update([], now + 0.7)[0].status is TrackStatus.LOST
     assert tracker.update([], now + 2.0) == []
     events = tracker.take_events()
-    assert [(event.kind, event.before, event.after) for event in events] == [(EventKind.ENDED, Label.WITH_MASK, None)]
+    assert [(event.kind, event.before, event.after) for event in events] == [
+        (EventKind.ENDED, Label.WITH_MASK, None)
+    ]
 
 
 def test_a_blink_of_a_detector_makes_no_event():
@@ -120,7 +122,13 @@ def test_a_settled_face_that_looks_different_is_looked_at_again_at_once():
 
 
 def test_mean_scores_averages_vectors_not_winners():
-    scores = mean_scores([make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITH_MASK, 0.5), make_verdict(Label.WITHOUT_MASK, 0.98)])
+    scores = mean_scores(
+        [
+            make_verdict(Label.WITH_MASK, 0.5),
+            make_verdict(Label.WITH_MASK, 0.5),
+            make_verdict(Label.WITHOUT_MASK, 0.98),
+        ]
+    )
     assert max(scores, key=lambda label: scores[label]) is Label.WITHOUT_MASK
     assert sum(scores.values()) == pytest.approx(1)
 
@@ -149,7 +157,11 @@ def test_unsure_detections_hold_a_track_for_a_while():
     moved = [tracker.update([make_detection(10 + i, score=UNSURE)], (3 + i) * STEP)[0] for i in range(1, 10)]
     assert {track.status for track in moved} == {TrackStatus.CONFIRMED}
     assert moved[-1].box.xmin == 19
-    statuses = [track.status for i in range(13, 40) for track in tracker.update([make_detection(19, score=UNSURE)], i * STEP)]
+    statuses = [
+        track.status
+        for i in range(13, 40)
+        for track in tracker.update([make_detection(19, score=UNSURE)], i * STEP)
+    ]
     assert TrackStatus.LOST in statuses
     assert tracker.tracks(4.0) == []
 

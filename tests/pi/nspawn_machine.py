@@ -11,7 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PARTS = ("setup.sh", "pyproject.toml", "README.md", "edge", "convert", "training", "models", "docs", "systemd")
+PARTS = (
+    "setup.sh",
+    "pyproject.toml",
+    "README.md",
+    "edge",
+    "convert",
+    "training",
+    "models",
+    "docs",
+    "systemd",
+)
 INSIDE = "/srv/mask-edge"
 PACKAGES = "systemd,systemd-sysv,dbus,udev,python3,ca-certificates"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -36,7 +46,10 @@ class Failed(Exception):
 
 def default_cache() -> Path:
     """As roots.sh chooses it."""
-    return Path(os.environ.get("MASKEDGE_TEST_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mask-edge-tests")
+    return Path(
+        os.environ.get("MASKEDGE_TEST_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mask-edge-tests"
+    )
 
 
 def host_mirror() -> str:
@@ -54,7 +67,16 @@ def make_tar(cache: Path, release: str, mirror: str) -> Path:
         print(f"building {tar} (one to three minutes)", flush=True)
         half = tar.with_suffix(".part.tar")
         subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", release, str(half), *filter(None, [mirror])], check=True
+            [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                f"--include={PACKAGES}",
+                release,
+                str(half),
+                *filter(None, [mirror]),
+            ],
+            check=True,
         )
         half.rename(tar)
     return tar
@@ -71,7 +93,9 @@ def unpack(tar: Path, root: Path) -> Path:
     if CERTIFICATES.is_file():
         shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
         lines.append(f"cert = {CERTIFICATES}")
-    index = os.environ.get("PIP_INDEX_URL") or output_of(["python3", "-m", "pip", "config", "get", "global.index-url"])
+    index = os.environ.get("PIP_INDEX_URL") or output_of(
+        ["python3", "-m", "pip", "config", "get", "global.index-url"]
+    )
     lines += [f"index-url = {index}"] if index else []
     (root / "etc/pip.conf").write_text("\n".join(lines) + "\n")
     copy_checkout(root)
@@ -107,12 +131,32 @@ class Machine:
 
     def boot(self) -> str:
         """Returns systemd's word on how it went: running or degraded."""
-        command = ["unshare", "--mount", "--cgroup", "--propagation", "private", "bash", "-c", BOOT, "boot", str(self.root)]
+        command = [
+            "unshare",
+            "--mount",
+            "--cgroup",
+            "--propagation",
+            "private",
+            "bash",
+            "-c",
+            BOOT,
+            "boot",
+            str(self.root),
+        ]
         log = self.root.parent / "console.log"
         with log.open("ab") as console:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
         wait_for(self._find_leader, 30, f"the container starts ({log})")
-        wait_for(lambda: self.shell("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded"), 120, "systemd is up")
+        wait_for(
+            lambda: (
+                self.shell("systemctl is-system-running", check=False).stdout.strip()
+                in ("running", "degraded")
+            ),
+            120,
+            "systemd is up",
+        )
         return self.shell("systemctl is-system-running", check=False).stdout.strip()
 
     def power_off(self) -> None:
@@ -126,7 +170,9 @@ class Machine:
                 self._process.wait()
             self._process = None
 
-    def shell(self, command: str, check: bool = True, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
+    def shell(
+        self, command: str, check: bool = True, timeout: float = 1800
+    ) -> subprocess.CompletedProcess[str]:
         """Run a shell command inside, as root."""
         result = subprocess.run(self._inside(command), capture_output=True, text=True, timeout=timeout)
         if check and result.returncode != 0:
@@ -135,26 +181,52 @@ class Machine:
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
         """Start a command inside, as a process group of its own, and leave it running."""
-        return subprocess.Popen(self._inside(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(
+            self._inside(command),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def files(self) -> set[str]:
         """Every path inside that does not come and go by itself."""
         # No check: find complains of a file that goes while it looks.
-        found = subprocess.run(["find", str(self.root), "-xdev"], capture_output=True, text=True).stdout.splitlines()
+        found = subprocess.run(
+            ["find", str(self.root), "-xdev"], capture_output=True, text=True
+        ).stdout.splitlines()
         paths = (line.removeprefix(str(self.root)) for line in found)
         return {path for path in paths if path and not PASSING.search(path)}
 
     def packages(self) -> set[str]:
         """The Debian packages that are installed."""
-        return set(self.shell("dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\\n' | sed -n 's/^ii *//p'").stdout.split())
+        return set(
+            self.shell(
+                "dpkg-query -W -f '${db:Status-Abbrev} ${binary:Package}\\n' | sed -n 's/^ii *//p'"
+            ).stdout.split()
+        )
 
     def disk(self) -> int:
         """MB in the whole root."""
         return int(output_of(["du", "-smx", str(self.root)]).split()[0])
 
     def _inside(self, command: str) -> list[str]:
-        environment = ["HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
-        return ["nsenter", "--target", str(self._leader), "--all", "/usr/bin/env", "-i", *environment, "bash", "-c", command]
+        environment = [
+            "HOME=/root",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+        ]
+        return [
+            "nsenter",
+            "--target",
+            str(self._leader),
+            "--all",
+            "/usr/bin/env",
+            "-i",
+            *environment,
+            "bash",
+            "-c",
+            command,
+        ]
 
     def _find_leader(self) -> bool:
         """The container's PID 1: the only child of systemd-nspawn."""

@@ -25,23 +25,43 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from nspawn_machine import INSIDE, Failed, Machine, default_cache, host_mirror, make_tar, output_of, unpack, wait_for
+from nspawn_machine import (
+    INSIDE,
+    Failed,
+    Machine,
+    default_cache,
+    host_mirror,
+    make_tar,
+    output_of,
+    unpack,
+    wait_for,
+)
 
 
 def main() -> int:
     """Run all releases; 0 if every step was as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--release", action="append", choices=("bookworm", "trixie"), help="(default: both)")
-    parser.add_argument("--cache", type=Path, default=default_cache(), help="for the roots (default: %(default)s)")
-    parser.add_argument("--mirror", default=host_mirror(), help="Debian mirror (default: this machine's, %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache(), help="for the roots (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--mirror", default=host_mirror(), help="Debian mirror (default: this machine's, %(default)s)"
+    )
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("root is needed: sudo " + sys.argv[0])
-    missing = [tool for tool in ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter") if not shutil.which(tool)]
+    missing = [
+        tool for tool in ("mmdebstrap", "systemd-nspawn", "unshare", "nsenter") if not shutil.which(tool)
+    ]
     if missing:
         parser.error(f"{', '.join(missing)} not found; apt install mmdebstrap systemd-container util-linux")
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the machine is switched off and its folder removed then, too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # the machine is switched off and its folder removed then, too
     failures = 0
     for release in arguments.release or ("bookworm", "trixie"):
         with tempfile.TemporaryDirectory(dir=arguments.cache) as folder:
@@ -99,7 +119,10 @@ class Life:
             text, failed = step(), False
         except (Failed, subprocess.TimeoutExpired) as error:
             text, failed = str(error), True
-        print(f"{'FAILED' if failed else 'ok':7}{step.__name__.replace('_', ' ')} ({time.monotonic() - start:.0f} s)", flush=True)
+        print(
+            f"{'FAILED' if failed else 'ok':7}{step.__name__.replace('_', ' ')} ({time.monotonic() - start:.0f} s)",
+            flush=True,
+        )
         print("".join(f"           {line}\n" for line in text.splitlines()), end="", flush=True)
         return failed
 
@@ -125,7 +148,9 @@ class Life:
         seconds = time.monotonic() - start
         sizes = self._shell("du -sm /opt/mask-edge | cut -f1")
         self._expect(self._show("ActiveState") == "active", text)
-        own = self._shell("/opt/mask-edge/current/bin/python -m pip list --local --format freeze 2>/dev/null | tr '\\n' ' '")
+        own = self._shell(
+            "/opt/mask-edge/current/bin/python -m pip list --local --format freeze 2>/dev/null | tr '\\n' ' '"
+        )
         places = self._shell(
             "cd / && /opt/mask-edge/current/bin/python -c 'import numpy, cv2; print(numpy.__version__, numpy.__file__, cv2.__file__)'"
         )
@@ -142,7 +167,9 @@ class Life:
 
     def decides(self) -> str:
         """On the demo scene."""
-        self._shell("sed -i 's/^uri = .*/uri = \"demo\"/' /etc/mask-edge/config.toml && systemctl restart mask-edge")
+        self._shell(
+            "sed -i 's/^uri = .*/uri = \"demo\"/' /etc/mask-edge/config.toml && systemctl restart mask-edge"
+        )
         took = self._wait_for_decisions()
         memory = self._shell("grep VmRSS /proc/$(systemctl show -P MainPID mask-edge)/status").split()[1]
         return f"idle, deny and pass within {took:.0f} s; status: {self._show('StatusText')}; {int(memory) // 1024} MB resident\n{self._log(12)}"
@@ -159,21 +186,31 @@ class Life:
         text = self._setup()
         self._expect(not re.search(r"^setup: changed", text, re.MULTILINE), text)
         self._expect(pid == self._pid(), "the service was restarted")
-        self._expect(files == self.machine.files(), f"files have changed: {sorted(files ^ self.machine.files())[:10]}")
+        self._expect(
+            files == self.machine.files(), f"files have changed: {sorted(files ^ self.machine.files())[:10]}"
+        )
         return f"{lines_of(text)}\nin {time.monotonic() - start:.0f} s, same process"
 
     def killed(self) -> str:
         """kill -9."""
         pid = self._pid()
         self._shell(f"kill -9 {pid}")
-        took = wait_for(lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active", 60, "another process is active")
+        took = wait_for(
+            lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active",
+            60,
+            "another process is active",
+        )
         return f"active again after {took:.1f} s (RestartSec {self._show('RestartUSec')})"
 
     def hangs(self) -> str:
         """SIGSTOP: what hangs falls silent, and the watchdog ends it."""
         pid = self._pid()
         self._shell(f"kill -STOP {pid}")
-        took = wait_for(lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active", 150, "another process is active")
+        took = wait_for(
+            lambda: self._pid() not in (pid, "0") and self._show("ActiveState") == "active",
+            150,
+            "another process is active",
+        )
         return f"active again after {took:.1f} s (WatchdogSec {self._show('WatchdogUSec')})\n{self._log(60, 'atchdog|Fatal|File|Main process')}"
 
     def reboot(self) -> str:
@@ -186,12 +223,18 @@ class Life:
 
     def wrong_configuration(self) -> str:
         """A typing error is said once and not retried."""
-        self._shell("cp /etc/mask-edge/config.toml /srv/good.toml; echo '[sorce]' >>/etc/mask-edge/config.toml")
+        self._shell(
+            "cp /etc/mask-edge/config.toml /srv/good.toml; echo '[sorce]' >>/etc/mask-edge/config.toml"
+        )
         self._shell("systemctl restart mask-edge", check=False)
         time.sleep(8)
-        state = self._shell("systemctl show -P ActiveState -P ExecMainStatus -P NRestarts mask-edge | tr '\\n' ' '")
+        state = self._shell(
+            "systemctl show -P ActiveState -P ExecMainStatus -P NRestarts mask-edge | tr '\\n' ' '"
+        )
         said = self._log(20, "mask-edge: ")
-        self._shell("cat /srv/good.toml >/etc/mask-edge/config.toml; rm /srv/good.toml; systemctl restart mask-edge")
+        self._shell(
+            "cat /srv/good.toml >/etc/mask-edge/config.toml; rm /srv/good.toml; systemctl restart mask-edge"
+        )
         self._expect(set(state.split()) == {"failed", "78", "0"}, state)
         self._expect(said.count("unknown table [sorce]") == 1, said)
         return f"{state}\n{said}"
@@ -199,10 +242,17 @@ class Life:
     def upgrade(self) -> str:
         """Other content and another setting, same release number."""
         old, pid, settings = self._version(), self._pid(), self._shell("cat /etc/mask-edge/config.toml")
-        self._append("edge/config.py", '\nSourceConfig.__doc__ = "Where frames come from, as the next release says it."\n')
+        self._append(
+            "edge/config.py",
+            '\nSourceConfig.__doc__ = "Where frames come from, as the next release says it."\n',
+        )
         text = self._setup()
         new = self._shell("cat /etc/mask-edge/config.toml.new")
-        self._expect("as the next release says it" in new and settings == self._shell("cat /etc/mask-edge/config.toml"), text)
+        self._expect(
+            "as the next release says it" in new
+            and settings == self._shell("cat /etc/mask-edge/config.toml"),
+            text,
+        )
         self._expect(self._version() != old and self._pid() != pid, text)
         self._expect(old not in self._shell("ls /opt/mask-edge"), "the old version is still there")
         self._wait_for_decisions()
@@ -213,7 +263,11 @@ class Life:
         old, pid = self._version(), self._pid()
         self._append("edge/loop.py", "# changed\n")
         setup = self.machine.start(f"{INSIDE}/setup.sh")
-        wait_for(lambda: bool(output_of(["pgrep", "-g", str(setup.pid), "-f", "pip install.*ai-edge-litert"])), 120, "pip runs")
+        wait_for(
+            lambda: bool(output_of(["pgrep", "-g", str(setup.pid), "-f", "pip install.*ai-edge-litert"])),
+            120,
+            "pip runs",
+        )
         os.killpg(setup.pid, signal.SIGKILL)
         setup.wait()
         self._expect((self._version(), self._pid()) == (old, pid), "the old version does not run any more")
@@ -228,7 +282,10 @@ class Life:
 
     def upgrade_that_does_not_start(self) -> str:
         """Noticed by systemd: back to the version before."""
-        return self._failed_upgrade("edge/loop.py", "\ndef _broken(self):\n    raise RuntimeError('broken on purpose')\n\n\nLoop.run = _broken\n")
+        return self._failed_upgrade(
+            "edge/loop.py",
+            "\ndef _broken(self):\n    raise RuntimeError('broken on purpose')\n\n\nLoop.run = _broken\n",
+        )
 
     def sandbox(self) -> str:
         """The unit as installed."""
@@ -242,9 +299,15 @@ class Life:
     def uninstall(self) -> str:
         """With the copy that was installed; settings and state stay."""
         text = self._shell("/opt/mask-edge/setup.sh --uninstall 2>&1")
-        left = sorted(path for path in self.machine.files() - self.before if "mask-edge" in path and not path.startswith(INSIDE))
+        left = sorted(
+            path
+            for path in self.machine.files() - self.before
+            if "mask-edge" in path and not path.startswith(INSIDE)
+        )
         self._expect("/etc/mask-edge/config.toml" in left, text)
-        self._expect(all(path.startswith(("/etc/mask-edge", "/var/lib/mask-edge")) for path in left), "\n".join(left))
+        self._expect(
+            all(path.startswith(("/etc/mask-edge", "/var/lib/mask-edge")) for path in left), "\n".join(left)
+        )
         self._expect(self._shell("getent passwd mask-edge || true") == "", "the user is still there")
         return f"{lines_of(text)}\nleft: {' '.join(left)}"
 
@@ -252,10 +315,19 @@ class Life:
         """Installed again with every flag; the settings of before are still there, and the service stays off."""
         settings = self._shell("sha256sum /etc/mask-edge/config.toml")
         text = self._setup("--prefix", "/srv/door", "--coral", "none", "--no-start")
-        self._expect(self._show("ActiveState") == "inactive" and self._shell("systemctl is-enabled mask-edge") == "enabled", text)
-        self._expect("/srv/door/current/bin/mask-edge" in self._shell("cat /etc/systemd/system/mask-edge.service"), "the unit names another place")
+        self._expect(
+            self._show("ActiveState") == "inactive"
+            and self._shell("systemctl is-enabled mask-edge") == "enabled",
+            text,
+        )
+        self._expect(
+            "/srv/door/current/bin/mask-edge" in self._shell("cat /etc/systemd/system/mask-edge.service"),
+            "the unit names another place",
+        )
         self._expect(self._shell("ls -A /etc/udev/rules.d") == "", "a udev rule in spite of --coral none")
-        self._expect(settings == self._shell("sha256sum /etc/mask-edge/config.toml"), "the settings have changed")
+        self._expect(
+            settings == self._shell("sha256sum /etc/mask-edge/config.toml"), "the settings have changed"
+        )
         self._expect(" new settings" not in text, text)
         self._shell("systemctl start mask-edge")
         self._wait_for_decisions()
@@ -265,10 +337,14 @@ class Life:
         """And with the Debian packages that came with it: as before."""
         text = self._shell("/srv/door/setup.sh --uninstall --purge --yes 2>&1")
         # Not `apt autoremove`: it keeps what came as a dependency if another package so much as suggests it.
-        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self.machine.packages() - self.packages)}")
+        self._shell(
+            f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self.machine.packages() - self.packages)}"
+        )
         after = {path for path in self.machine.files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
-        self._expect(after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}")
+        self._expect(
+            after == before, f"more: {sorted(after - before)[:20]}\nless: {sorted(before - after)[:20]}"
+        )
         return f"{lines_of(text)}\n{len(after)} files, the same as before"
 
     # --- what the steps are made of

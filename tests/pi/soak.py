@@ -97,7 +97,14 @@ def look(pid: int, seconds: float) -> Sample | None:
         times = (folder / "stat").read_text().rpartition(")")[2].split()
         cpu = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
         kilobytes = [int(status[key].split()[0]) for key in ("VmRSS", "RssAnon")]
-        return Sample(seconds, kilobytes[0] / 1024, kilobytes[1] / 1024, int(status["Threads"]), len(list((folder / "fd").iterdir())), cpu)
+        return Sample(
+            seconds,
+            kilobytes[0] / 1024,
+            kilobytes[1] / 1024,
+            int(status["Threads"]),
+            len(list((folder / "fd").iterdir())),
+            cpu,
+        )
     except (OSError, KeyError):
         return None
 
@@ -124,32 +131,54 @@ def report(samples: list[Sample], arguments: argparse.Namespace, clean: bool, co
         return 1
     first, last = settled[0], settled[-1]
     hours = (last.seconds - first.seconds) / 3600
-    print(f"{last.seconds / 60:.1f} min, the first {first.seconds / 60:.1f} left out; {(last.cpu_s - first.cpu_s) / hours / 36:.0f} % of one core")
-    print(f"resident memory: {samples[0].memory_mb:.1f} MB at the start, {first.memory_mb:.1f} settled, {last.memory_mb:.1f} at the end")
+    print(
+        f"{last.seconds / 60:.1f} min, the first {first.seconds / 60:.1f} left out; {(last.cpu_s - first.cpu_s) / hours / 36:.0f} % of one core"
+    )
+    print(
+        f"resident memory: {samples[0].memory_mb:.1f} MB at the start, {first.memory_mb:.1f} settled, {last.memory_mb:.1f} at the end"
+    )
     bad = False
     for name in ("memory_mb", "anonymous_mb"):
         line = fit([sample.seconds for sample in settled], [getattr(sample, name) for sample in settled])
         bad |= line.grows
         verdict = "grows" if line.grows else "steady: the interval holds 0, or it shrinks"
-        print(f"{name}: {line.slope:+.3f} MB an hour, 95 % interval {line.slope - line.margin:+.3f} to {line.slope + line.margin:+.3f}: {verdict}")
+        print(
+            f"{name}: {line.slope:+.3f} MB an hour, 95 % interval {line.slope - line.margin:+.3f} to {line.slope + line.margin:+.3f}: {verdict}"
+        )
     for name in ("threads", "files"):
         values = [getattr(sample, name) for sample in settled]
-        bad |= statistics.fmean(values[len(values) // 2 :]) > statistics.fmean(values[: len(values) // 2]) + 0.5
+        bad |= (
+            statistics.fmean(values[len(values) // 2 :]) > statistics.fmean(values[: len(values) // 2]) + 0.5
+        )
         print(f"{name}: {min(values)} to {max(values)}, {values[-1]} at the end")
     lines = log.read_bytes().splitlines()
     size, total = log.stat().st_size, last.seconds / 3600
-    print(f"log: {len(lines)} lines, {size} bytes: {len(lines) / total:.0f} lines and {size / total / 1000:.1f} kB an hour")
+    print(
+        f"log: {len(lines)} lines, {size} bytes: {len(lines) / total:.0f} lines and {size / total / 1000:.1f} kB an hour"
+    )
     return 1 if bad else 0
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0, help="(default: %(default)s)")
-    parser.add_argument("--every", type=float, default=10.0, metavar="S", help="between two samples (default: %(default)s)")
-    parser.add_argument("--settle", type=float, default=0.2, metavar="PART", help="of the run, left out at its start (default: %(default)s)")
+    parser.add_argument(
+        "--every", type=float, default=10.0, metavar="S", help="between two samples (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=0.2,
+        metavar="PART",
+        help="of the run, left out at its start (default: %(default)s)",
+    )
     parser.add_argument("--idle", action="store_true", help="a scene in which nobody ever comes")
-    parser.add_argument("--out", default="soak", help="begin of the names of the files written (default: %(default)s)")
-    parser.add_argument("run", nargs="*", help="after --: what to give to `python -m edge run` (default: --source demo)")
+    parser.add_argument(
+        "--out", default="soak", help="begin of the names of the files written (default: %(default)s)"
+    )
+    parser.add_argument(
+        "run", nargs="*", help="after --: what to give to `python -m edge run` (default: --source demo)"
+    )
     return parser.parse_args()
 
 

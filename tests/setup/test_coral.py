@@ -13,8 +13,12 @@ OURS = "libedgetpu1-std_16.0tf2.19.1-1.bookworm_arm64.deb"
 
 @pytest.fixture
 def machine(tmp_path):
-    if subprocess.run(["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]).returncode:
-        pytest.skip("this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run")
+    if subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]
+    ).returncode:
+        pytest.skip(
+            "this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run"
+        )
     machine = FakeMachine(tmp_path)
     machine.command("ldconfig", "exit 0")
     machine.command("getent", "exit 0")
@@ -29,7 +33,10 @@ def stick(machine):
 
 def library(machine: FakeMachine, version: str) -> None:
     """The version of the installed package, or empty."""
-    machine.command("dpkg-query", f'case "$*" in *libedgetpu*) [ -n "{version}" ] && echo "{version}" || exit 1;; *) echo installed;; esac')
+    machine.command(
+        "dpkg-query",
+        f'case "$*" in *libedgetpu*) [ -n "{version}" ] && echo "{version}" || exit 1;; *) echo installed;; esac',
+    )
 
 
 def coral_lines(machine: FakeMachine, *words: str) -> str:
@@ -75,7 +82,9 @@ def test_a_library_that_fits_is_left_to_the_doctor(machine, stick, version):
 
 def test_a_library_that_was_built_by_hand_is_seen(machine, stick):
     stick.plug()
-    machine.command("ldconfig", "echo '	libedgetpu.so.1 (libc6,AArch64) => /usr/local/lib/libedgetpu.so.1'")
+    machine.command(
+        "ldconfig", "echo '	libedgetpu.so.1 (libc6,AArch64) => /usr/local/lib/libedgetpu.so.1'"
+    )
     assert "a libedgetpu.so.1 of no package" in coral_lines(machine)
 
 

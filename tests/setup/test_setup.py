@@ -32,7 +32,20 @@ class FakeMachine:
         self.command("dpkg-query", "echo installed")
         self.command("systemctl", "exit 1")
         self.command("id", "echo 1000")
-        for name in ("apt-get", "useradd", "usermod", "userdel", "udevadm", "install", "runuser", "mkdir", "mv", "ln", "touch", "sudo"):
+        for name in (
+            "apt-get",
+            "useradd",
+            "usermod",
+            "userdel",
+            "udevadm",
+            "install",
+            "runuser",
+            "mkdir",
+            "mv",
+            "ln",
+            "touch",
+            "sudo",
+        ):
             self.command(name, f'echo "{name} $*" >>{self.trace}')
 
     def command(self, name: str, script: str) -> None:
@@ -42,18 +55,28 @@ class FakeMachine:
 
     def os_release(self, name: str, codename: str, pretty: str) -> None:
         (self.sysroot / "etc").mkdir(exist_ok=True)
-        (self.sysroot / "etc/os-release").write_text(f'PRETTY_NAME="{pretty}"\nID={name}\nVERSION_CODENAME={codename}\n')
+        (self.sysroot / "etc/os-release").write_text(
+            f'PRETTY_NAME="{pretty}"\nID={name}\nVERSION_CODENAME={codename}\n'
+        )
 
     def setup(self, *words: str) -> subprocess.CompletedProcess:
-        environment = os.environ | {"PATH": f"{self.bin}:{os.environ['PATH']}", "SETUP_SYSROOT": str(self.sysroot), "LC_ALL": "C.UTF-8"}
+        environment = os.environ | {
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "SETUP_SYSROOT": str(self.sysroot),
+            "LC_ALL": "C.UTF-8",
+        }
         command = ["bash", str(SETUP), "--prefix", "/opt/mask-edge-test", *words]
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
 
 
 @pytest.fixture
 def machine(tmp_path):
-    if subprocess.run(["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]).returncode:
-        pytest.skip("this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run")
+    if subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]
+    ).returncode:
+        pytest.skip(
+            "this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run"
+        )
     return FakeMachine(tmp_path)
 
 
@@ -80,15 +103,32 @@ def test_what_is_installed_is_whole():
     folders = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in (ROOT / "edge").rglob("*.py")}
     found = find_packages(str(ROOT), include=declared["packages"]["find"]["include"])
     assert folders <= set(found)
-    others = {path for path in (ROOT / "edge").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    packed = {ROOT / name.replace(".", "/") / file for name, files in declared["package-data"].items() for file in files}
+    others = {
+        path for path in (ROOT / "edge").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    packed = {
+        ROOT / name.replace(".", "/") / file
+        for name, files in declared["package-data"].items()
+        for file in files
+    }
     assert others == packed
 
 
 def test_help_names_every_flag():
     result = subprocess.run(["bash", str(SETUP), "--help"], capture_output=True, text=True)
     parsed = set(re.findall(r"--[a-z-]+(?= *\)| *\|)", SETUP.read_text().partition("\nmain() {")[2]))
-    assert {"--demo", "--test", "--dry-run", "--uninstall", "--purge", "--yes", "--no-start", "--prefix", "--coral", "--help"} <= parsed
+    assert {
+        "--demo",
+        "--test",
+        "--dry-run",
+        "--uninstall",
+        "--purge",
+        "--yes",
+        "--no-start",
+        "--prefix",
+        "--coral",
+        "--help",
+    } <= parsed
     assert result.returncode == 0
     assert not {flag for flag in parsed if flag not in result.stdout}
 
@@ -134,7 +174,10 @@ def test_a_machine_that_cannot_run_it_is_told_what_was_detected(machine, kernel,
 
 @pytest.mark.parametrize(
     ("system", "detected"),
-    [(("debian", "bullseye", "Debian GNU/Linux 11 (bullseye)"), "bullseye"), (("ubuntu", "noble", "Ubuntu 24.04 LTS"), "Ubuntu 24.04 LTS")],
+    [
+        (("debian", "bullseye", "Debian GNU/Linux 11 (bullseye)"), "bullseye"),
+        (("ubuntu", "noble", "Ubuntu 24.04 LTS"), "Ubuntu 24.04 LTS"),
+    ],
 )
 def test_another_system_is_told_what_was_detected(machine, system, detected):
     machine.os_release(*system)
@@ -183,7 +226,10 @@ def test_a_dry_run_needs_no_root_names_every_step_and_changes_nothing(machine):
 
 def test_the_version_follows_the_content_and_not_the_clock(machine, tmp_path):
     def version(checkout: Path) -> str:
-        environment = os.environ | {"PATH": f"{machine.bin}:{os.environ['PATH']}", "SETUP_SYSROOT": str(machine.sysroot)}
+        environment = os.environ | {
+            "PATH": f"{machine.bin}:{os.environ['PATH']}",
+            "SETUP_SYSROOT": str(machine.sysroot),
+        }
         command = ["bash", str(checkout / "setup.sh"), "--dry-run"]
         said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300).stderr
         return re.search(r"version (\S+)", said)[1]
@@ -224,7 +270,10 @@ def test_a_usb_camera_that_is_plugged_in_becomes_the_source(machine):
     links = machine.sysroot / "dev/v4l/by-id"
     links.mkdir(parents=True)
     (links / "usb-Maker_Camera_1234-video-index0").symlink_to("../../video2")
-    assert "config.toml, with the source usb:/dev/v4l/by-id/usb-Maker_Camera_1234-video-index0" in machine.setup("--dry-run").stderr
+    assert (
+        "config.toml, with the source usb:/dev/v4l/by-id/usb-Maker_Camera_1234-video-index0"
+        in machine.setup("--dry-run").stderr
+    )
 
 
 def test_a_folder_of_somebody_else_is_not_installed_into(machine, tmp_path):

@@ -35,7 +35,11 @@ def test_it_is_supervised_by_its_own_reports(unit):
 def test_it_comes_back_after_a_crash_but_not_after_a_mistake_of_its_owner(unit):
     assert unit["Restart"] == ["on-failure"]
     assert unit["RestartPreventExitStatus"] == [f"{UsageError.exit_code} {ConfigError.exit_code}"]
-    tries, pause, interval = int(unit["StartLimitBurst"][0]), int(unit["RestartSec"][0]), int(unit["StartLimitIntervalSec"][0])
+    tries, pause, interval = (
+        int(unit["StartLimitBurst"][0]),
+        int(unit["RestartSec"][0]),
+        int(unit["StartLimitIntervalSec"][0]),
+    )
     assert tries * pause < interval, "the limit would never be reached"
     # A hang costs the watchdog's time as well before it counts.
     assert tries * (pause + int(unit["WatchdogSec"][0]) + int(unit["TimeoutStopSec"][0])) < interval
@@ -70,7 +74,9 @@ def test_no_group_is_named_that_may_be_missing(unit):
 PROGRAM = "/opt/mask-edge/current/bin/mask-edge "
 
 
-@pytest.mark.parametrize(("key", "handler"), [("ExecStart", "run_command"), ("ExecStopPost", "gpio_test_command")])
+@pytest.mark.parametrize(
+    ("key", "handler"), [("ExecStart", "run_command"), ("ExecStopPost", "gpio_test_command")]
+)
 def test_its_commands_are_valid_ones(unit, key, handler):
     (command,) = unit[key]
     arguments = build_parser().parse_args(command.partition(PROGRAM)[2].rstrip("'").split())
@@ -79,12 +85,22 @@ def test_its_commands_are_valid_ones(unit, key, handler):
 
 
 @pytest.mark.parametrize(
-    ("result", "status", "runs"), [("success", "0", False), ("exit-code", "78", False), ("exit-code", "1", True), ("watchdog", "ABRT", True)]
+    ("result", "status", "runs"),
+    [
+        ("success", "0", False),
+        ("exit-code", "78", False),
+        ("exit-code", "1", True),
+        ("watchdog", "ABRT", True),
+    ],
 )
 def test_lamps_go_off_after_a_crash_too(unit, tmp_path, result, status, runs):
     (command,) = unit["ExecStopPost"]
-    assert command.startswith("-/bin/sh -c '"), "a lamp that cannot be reached must not count as a failure of the service"
-    script = command.removeprefix("-/bin/sh -c '").removesuffix("'").replace("$$", "$").replace(PROGRAM, "echo ")
+    assert command.startswith("-/bin/sh -c '"), (
+        "a lamp that cannot be reached must not count as a failure of the service"
+    )
+    script = (
+        command.removeprefix("-/bin/sh -c '").removesuffix("'").replace("$$", "$").replace(PROGRAM, "echo ")
+    )
     environment = {"SERVICE_RESULT": result, "EXIT_STATUS": status}
     said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env=environment).stdout
     assert said == ("gpio-test --off --config /etc/mask-edge/config.toml\n" if runs else "")
@@ -92,7 +108,10 @@ def test_lamps_go_off_after_a_crash_too(unit, tmp_path, result, status, runs):
 
 def test_the_unit_and_the_setup_name_the_same_groups_as_the_rules():
     text = RULES.read_text()
-    assert re.findall(r'idVendor}=="(\w+)", ATTR{idProduct}=="(\w+)"', text) == [("1a6e", "089a"), ("18d1", "9302")]
+    assert re.findall(r'idVendor}=="(\w+)", ATTR{idProduct}=="(\w+)"', text) == [
+        ("1a6e", "089a"),
+        ("18d1", "9302"),
+    ]
     assert set(re.findall(r'GROUP="(\w+)"', text)) == {"plugdev"}
     assert "plugdev" in re.search(r"GROUPS_WANTED=\((.*)\)", (ROOT / "setup.sh").read_text())[1]
 

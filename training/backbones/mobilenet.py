@@ -9,7 +9,9 @@ import keras
 from edge.errors import DataError
 
 
-def mobilenet_v2(inputs: keras.KerasTensor | None, size: tuple[int, int], alpha: float, weights: str) -> keras.Model:
+def mobilenet_v2(
+    inputs: keras.KerasTensor | None, size: tuple[int, int], alpha: float, weights: str
+) -> keras.Model:
     """MobileNetV2 without its top. inputs: the tensor that it grows from, or None for a model of its own; size: (height, width) px.
 
     weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file. Raises DataError where they don't fit.
@@ -23,11 +25,15 @@ def mobilenet_v2(inputs: keras.KerasTensor | None, size: tuple[int, int], alpha:
     base = keras.applications.MobileNetV2(**settings, weights=None)
     if weights != "none":
         if not Path(weights).is_file():
-            raise DataError(f"{weights}: no such file; --weights takes imagenet or a .weights.h5 of MobileNetV2 without its top")
+            raise DataError(
+                f"{weights}: no such file; --weights takes imagenet or a .weights.h5 of MobileNetV2 without its top"
+            )
         try:
             base.load_weights(weights)
         except (ValueError, OSError, KeyError) as error:
-            raise DataError(f"{weights}: does not fit MobileNetV2 with alpha {alpha} ({str(error).splitlines()[0]})") from error
+            raise DataError(
+                f"{weights}: does not fit MobileNetV2 with alpha {alpha} ({str(error).splitlines()[0]})"
+            ) from error
     return base
 
 

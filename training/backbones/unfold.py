@@ -28,15 +28,23 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
     with batch statistics. Raises DataError where a layer has no namesake or another shape, ModelError where the file cannot be read.
     """
     graph = read_graph(path)
-    norms = {norm.input._keras_history.operation.name: norm for norm in _layers(model, (keras.layers.BatchNormalization,))}
+    norms = {
+        norm.input._keras_history.operation.name: norm
+        for norm in _layers(model, (keras.layers.BatchNormalization,))
+    }
     for layer in _layers(model, LAYERS):
         op = _namesake(graph, layer.name, path)
         # TFLite keeps output channels first, and a depthwise kernel as (1, h, w, channels): in Keras both have that axis last
         kernel, bias = np.moveaxis(_real(op.inputs[1]), 0, -1), _real(op.inputs[2])
         if kernel.shape != tuple(layer.kernel.shape):
-            raise DataError(f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {tuple(layer.kernel.shape)})")
+            raise DataError(
+                f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {tuple(layer.kernel.shape)})"
+            )
         if layer.name in norms:
-            norm, scale = norms[layer.name], _channel_scale(kernel, -2 if isinstance(layer, keras.layers.DepthwiseConv2D) else -1)
+            norm, scale = (
+                norms[layer.name],
+                _channel_scale(kernel, -2 if isinstance(layer, keras.layers.DepthwiseConv2D) else -1),
+            )
             layer.kernel.assign(kernel / scale)
             norm.set_weights([scale.ravel(), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
         else:
@@ -64,7 +72,9 @@ def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
         mean = total[0] / number
         variance = np.maximum(total[1] / number - np.square(mean), 0)
         slope = gamma / np.sqrt(old_variance + norm.epsilon)
-        norm.set_weights([slope * np.sqrt(variance + norm.epsilon), beta + slope * (mean - old_mean), mean, variance])
+        norm.set_weights(
+            [slope * np.sqrt(variance + norm.epsilon), beta + slope * (mean - old_mean), mean, variance]
+        )
 
 
 def _channel_scale(kernel: Floats, axis: int) -> Floats:
@@ -83,10 +93,16 @@ def _layers(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.layers.La
 def _namesake(graph: Graph, layer: str, path: Path) -> Op:
     """The operation whose tensors carry a layer's name; the exporter appends a number to some."""
     name = re.compile(rf"(?:^|[/;]){re.escape(layer)}(?:_\d+)?/")
-    found = [op for op in graph.ops if op.name in PRODUCTS and any(name.search(tensor.name) for tensor in (*op.given[1:], *op.outputs))]
+    found = [
+        op
+        for op in graph.ops
+        if op.name in PRODUCTS and any(name.search(tensor.name) for tensor in (*op.given[1:], *op.outputs))
+    ]
     if len(found) != 1:
         reason = f"{len(found)} of its operations are named {layer}"
-        raise DataError(f"{path}: cannot start from it ({reason}); give a file that convert.quantize made of such a model")
+        raise DataError(
+            f"{path}: cannot start from it ({reason}); give a file that convert.quantize made of such a model"
+        )
     return found[0]
 
 

@@ -18,13 +18,23 @@ from edge.preprocess import CROP_MARGIN, crop, resize
 from edge.types import BoundingBox, Label, Pixels
 from training.datasets.samples import Sample
 
-SURGICAL = ((150, 195, 225), (165, 215, 205), (235, 235, 238), (245, 243, 240), (25, 25, 28), (110, 115, 120), (190, 205, 225))
+SURGICAL = (
+    (150, 195, 225),
+    (165, 215, 205),
+    (235, 235, 238),
+    (245, 243, 240),
+    (25, 25, 28),
+    (110, 115, 120),
+    (190, 205, 225),
+)
 
 DRAWN_PROPER, DRAWN_LOW = 0.18, 0.10
 """How often a bare face with landmarks gets a mask drawn on: worn properly, or with the nose or more bare."""
 
 
-def augmented_crop(sample: Sample, pixels: Pixels, size: int, labels: frozenset[Label], rng: np.random.Generator) -> tuple[Pixels, Label]:
+def augmented_crop(
+    sample: Sample, pixels: Pixels, size: int, labels: frozenset[Label], rng: np.random.Generator
+) -> tuple[Pixels, Label]:
     """One training picture of a sample and its label, which a drawn mask may have changed.
 
     pixels: the file, uint8 (H, W, 3) RGB. Returns uint8 (size, size, 3) RGB.
@@ -44,7 +54,12 @@ def keras_layers(seed: int) -> keras.Sequential:
             keras.layers.RandomRotation(0.06, fill_mode="nearest", seed=seed + 1),
             keras.layers.RandomPerspective(0.4, 0.25, fill_value=110.0, seed=seed + 2),
             keras.layers.RandomColorJitter(
-                value_range, brightness_factor=0.2, contrast_factor=0.25, saturation_factor=(0.35, 0.65), hue_factor=0.03, seed=seed + 3
+                value_range,
+                brightness_factor=0.2,
+                contrast_factor=0.25,
+                saturation_factor=(0.35, 0.65),
+                hue_factor=0.03,
+                seed=seed + 3,
             ),
             keras.layers.RandomGrayscale(0.06, seed=seed + 4),
             keras.layers.RandomErasing(0.25, scale=(0.01, 0.08), value_range=value_range, seed=seed + 5),
@@ -80,7 +95,9 @@ def _jitter(box: BoundingBox, rng: np.random.Generator) -> BoundingBox:
     return BoundingBox(x - half_x, y - half_y, x + half_x, y + half_y)
 
 
-def _maybe_draw_mask(sample: Sample, pixels: Pixels, labels: frozenset[Label], rng: np.random.Generator) -> tuple[Pixels, Label]:
+def _maybe_draw_mask(
+    sample: Sample, pixels: Pixels, labels: frozenset[Label], rng: np.random.Generator
+) -> tuple[Pixels, Label]:
     if not _takes_mask(sample):
         return pixels, sample.label
     dice = rng.random()
@@ -97,7 +114,11 @@ def _points(sample: Sample) -> npt.NDArray[np.float32]:
 
 def random_style(rng: np.random.Generator) -> MaskStyle:
     """A mask worn properly, over nose and chin: any cloth, cut and fit."""
-    colour = SURGICAL[rng.integers(len(SURGICAL))] if rng.random() < 0.6 else tuple(rng.integers(0, 256, 3).tolist())
+    colour = (
+        SURGICAL[rng.integers(len(SURGICAL))]
+        if rng.random() < 0.6
+        else tuple(rng.integers(0, 256, 3).tolist())
+    )
     return MaskStyle(
         colour=tuple(int(c) for c in np.clip(np.array(colour) + rng.normal(0, 10, 3), 0, 255)),
         top=float(rng.uniform(0.08, 0.40)),
@@ -131,7 +152,9 @@ def _camera(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
     values = pixels.astype(np.float32)
     if rng.random() < 0.5:
-        values = 255 * (values / 255) ** np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.12, 3))  # gamma, colour of the light
+        values = (
+            255 * (values / 255) ** np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.12, 3))
+        )  # gamma, colour of the light
     side = min(values.shape[:2])
     if rng.random() < 0.3:
         values = _blur(values, side * rng.uniform(0.008, 0.045), rng)
@@ -149,7 +172,9 @@ def _camera(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return result
 
 
-def _blur(values: npt.NDArray[np.float32], radius: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+def _blur(
+    values: npt.NDArray[np.float32], radius: float, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
     """Out of focus, or moving in one direction. radius: px."""
     import cv2
 
@@ -159,5 +184,12 @@ def _blur(values: npt.NDArray[np.float32], radius: float, rng: np.random.Generat
     angle = rng.uniform(0, np.pi)
     kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
     dx, dy = np.cos(angle) * length, np.sin(angle) * length
-    cv2.line(kernel, (round(length - dx), round(length - dy)), (round(length + dx), round(length + dy)), 1.0, 1, cv2.LINE_AA)
+    cv2.line(
+        kernel,
+        (round(length - dx), round(length - dy)),
+        (round(length + dx), round(length + dy)),
+        1.0,
+        1,
+        cv2.LINE_AA,
+    )
     return cv2.filter2D(values, -1, kernel / kernel.sum())

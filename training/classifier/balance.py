@@ -29,7 +29,9 @@ CROPS, LOOKS = 5000, 12
 """About so many augmented crops are looked at, but at most so many of one face."""
 
 
-def balance(model: keras.Model, samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int) -> float:
+def balance(
+    model: keras.Model, samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int
+) -> float:
     """Lower the `with_mask` bias of a classifier's last layer, in place, by the number that suits some held-out samples best; returns it.
 
     0 where a side is missing among the samples: then there is nothing to choose by.
@@ -58,7 +60,9 @@ def best_step(logits: Scores, truth: Truth, labels: Sequence[Label]) -> float:
     return float(STEPS[np.flatnonzero(accuracy >= accuracy.max() - SLACK)[0]])
 
 
-def _batches(samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int) -> Iterator[tuple[Pixels, list[Label]]]:
+def _batches(
+    samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int
+) -> Iterator[tuple[Pixels, list[Label]]]:
     """Crops as in training, uint8 (N, size, size, 3), and their labels; each sample gives equally many, in one batch."""
     rng, known = np.random.default_rng(seed), frozenset(labels)
     looks = min(LOOKS, max(1, CROPS // len(samples)))

@@ -20,7 +20,9 @@ Floats = npt.NDArray[np.float32]
 class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """The crops of some samples as they are, in order: float32 (N, size, size, 3) and one-hot float32 (N, K)."""
 
-    def __init__(self, samples: Sequence[Sample], labels: Sequence[Label], size: int, batch: int = 64) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], labels: Sequence[Label], size: int, batch: int = 64
+    ) -> None:
         super().__init__(workers=1)
         self.samples, self.labels, self.size, self.batch = samples, tuple(labels), size, batch
 
@@ -29,7 +31,9 @@ class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Floats, Floats]:
         chosen = self.samples[index * self.batch : (index + 1) * self.batch]
-        pixels = np.stack([resize(sample.crop(read_picture(sample.file)), self.size, self.size) for sample in chosen])
+        pixels = np.stack(
+            [resize(sample.crop(read_picture(sample.file)), self.size, self.size) for sample in chosen]
+        )
         return normalise(pixels), one_hot([sample.label for sample in chosen], self.labels)
 
 
@@ -62,11 +66,19 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rng = np.random.default_rng((self._seed, self._epoch, index))
         chosen = self._drawn[index * self.batch : (index + 1) * self.batch]
         known = frozenset(self.labels)
-        crops = [augmented_crop(sample, read_picture(sample.file), self.size, known, rng) for sample in chosen]
-        pixels = self._augmentation(np.stack([pixels for pixels, _ in crops]).astype(np.float32), training=True)
+        crops = [
+            augmented_crop(sample, read_picture(sample.file), self.size, known, rng) for sample in chosen
+        ]
+        pixels = self._augmentation(
+            np.stack([pixels for pixels, _ in crops]).astype(np.float32), training=True
+        )
         labels = [label for _, label in crops]
         weights = np.array([self._weights[label] for label in labels], np.float32)
-        return normalise(np.clip(keras.ops.convert_to_numpy(pixels), 0, 255)), one_hot(labels, self.labels), weights
+        return (
+            normalise(np.clip(keras.ops.convert_to_numpy(pixels), 0, 255)),
+            one_hot(labels, self.labels),
+            weights,
+        )
 
     def on_epoch_end(self) -> None:
         self._epoch += 1

@@ -25,8 +25,12 @@ def classification_metrics(truth: Truth, scores: Scores, labels: Sequence[Label]
     names = [labels[i].value for i in present]
     shares = scores[:, present] / np.maximum(scores[:, present].sum(axis=1, keepdims=True), 1e-9)
     predicted = present[shares.argmax(axis=1)]
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(truth, predicted, labels=present, zero_division=0)
-    confusion = metrics.confusion_matrix(truth, predicted, labels=range(len(labels)))[np.ix_(present, present)]
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        truth, predicted, labels=present, zero_division=0
+    )
+    confusion = metrics.confusion_matrix(truth, predicted, labels=range(len(labels)))[
+        np.ix_(present, present)
+    ]
     per_class = {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
         for name, p, r, f, n in zip(names, precision, recall, f1, support, strict=True)
@@ -49,20 +53,33 @@ def with_without(truth: Truth, scores: Scores, labels: Sequence[Label]) -> dict[
 
     `balanced_accuracy` compares the two scores alone. `strict` counts a face called `incorrect_mask` as wrong, too.
     """
-    sides = [labels.index(Label.WITH_MASK), labels.index(Label.WITHOUT_MASK)] if {Label.WITH_MASK, Label.WITHOUT_MASK} <= set(labels) else []
+    sides = (
+        [labels.index(Label.WITH_MASK), labels.index(Label.WITHOUT_MASK)]
+        if {Label.WITH_MASK, Label.WITHOUT_MASK} <= set(labels)
+        else []
+    )
     keep = np.isin(truth, sides)
     if not sides or len(np.unique(truth[keep])) < 2:
         return None
     choice = np.array(sides)[scores[keep][:, sides].argmax(axis=1)]
     strict = scores[keep].argmax(axis=1)
-    recalls = [[float(np.mean(guess[truth[keep] == side] == side)) for side in sides] for guess in (choice, strict)]
-    return {"balanced_accuracy": float(np.mean(recalls[0])), "strict": float(np.mean(recalls[1])), "n": int(keep.sum())}
+    recalls = [
+        [float(np.mean(guess[truth[keep] == side] == side)) for side in sides] for guess in (choice, strict)
+    ]
+    return {
+        "balanced_accuracy": float(np.mean(recalls[0])),
+        "strict": float(np.mean(recalls[1])),
+        "n": int(keep.sum()),
+    }
 
 
 def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Scores, bins: int = 15) -> float:
     """How far confidence lies from accuracy on average, over equal-width bins (Guo et al. 2017)."""
     which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(correct[which == b].mean() - confidence[which == b].mean()) * np.mean(which == b) for b in np.unique(which)]
+    gaps = [
+        abs(correct[which == b].mean() - confidence[which == b].mean()) * np.mean(which == b)
+        for b in np.unique(which)
+    ]
     return float(np.sum(gaps))
 
 
@@ -70,7 +87,9 @@ def _auc(truth: Truth, shares: Scores, present: npt.NDArray[np.intp]) -> float |
     """ROC AUC: of two classes, or the macro mean of one against the rest; None where one class is all there is."""
     if len(present) < 2:
         return None
-    return float(np.mean([metrics.roc_auc_score(truth == label, shares[:, i]) for i, label in enumerate(present)]))
+    return float(
+        np.mean([metrics.roc_auc_score(truth == label, shares[:, i]) for i, label in enumerate(present)])
+    )
 
 
 def text_report(figures: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ import keras
 from training.backbones.mobilenet import mobilenet_v2
 
 
-def build_classifier(size: int, alpha: float, classes: int, weights: str, dropout: float = 0.2) -> keras.Model:
+def build_classifier(
+    size: int, alpha: float, classes: int, weights: str, dropout: float = 0.2
+) -> keras.Model:
     """A classifier of float32 (N, size, size, 3), values by `edge.preprocess.normalise`, to probabilities (N, classes).
 
     weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file of the headless base. Raises DataError where they don't fit.

@@ -35,7 +35,13 @@ def plot_evaluation(truth: Truth, scores: Scores, labels: Sequence[Label], folde
     names = [label.value for label in labels]
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
     ConfusionMatrixDisplay.from_predictions(
-        truth, scores.argmax(axis=1), labels=range(len(names)), display_labels=names, cmap="Blues", ax=axis, colorbar=False
+        truth,
+        scores.argmax(axis=1),
+        labels=range(len(names)),
+        display_labels=names,
+        cmap="Blues",
+        ax=axis,
+        colorbar=False,
     )
     _save(figure, folder / "confusion.png")
 

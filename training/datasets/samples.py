@@ -64,7 +64,9 @@ def read_samples(folder: Path | str, categories: Mapping[str, Label] | None = No
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give --data a folder with sub-folders {', '.join(LABELS)}")
+        raise DataError(
+            f"{folder}: no such folder; give --data a folder with sub-folders {', '.join(LABELS)}"
+        )
     if (folder / "manifest.csv").is_file():
         return _read_manifest(folder)
     if (folder / "annotations.json").is_file():
@@ -75,7 +77,9 @@ def read_samples(folder: Path | str, categories: Mapping[str, Label] | None = No
 def _read_subfolders(folder: Path) -> list[Sample]:
     present = [label for label in LABELS if (folder / label).is_dir()]
     if not present:
-        raise DataError(f"{folder}: no manifest.csv, no annotations.json and no sub-folder {', '.join(LABELS)}; sort the pictures into such folders")
+        raise DataError(
+            f"{folder}: no manifest.csv, no annotations.json and no sub-folder {', '.join(LABELS)}; sort the pictures into such folders"
+        )
     samples = []
     for label in present:
         files = find_pictures(folder / label)
@@ -96,11 +100,15 @@ def _read_manifest(folder: Path) -> list[Sample]:
         try:
             label = Label(row["label"])
         except ValueError:
-            raise DataError(f"{path}, line {number}: unknown label {row['label']!r}; use {', '.join(LABELS)}") from None
+            raise DataError(
+                f"{path}, line {number}: unknown label {row['label']!r}; use {', '.join(LABELS)}"
+            ) from None
         box = BoundingBox(*(float(row[name]) for name in BOX_COLUMNS)) if row.get("xmin") else None
         landmarks = tuple(float(row[name]) for name in LANDMARK_COLUMNS) if row.get("x0") else None
         group = row.get("group") or f"{folder.name}:{Path(row['file']).stem}"
-        samples.append(Sample(folder / row["file"], label, row.get("source") or folder.name, group, box, landmarks))
+        samples.append(
+            Sample(folder / row["file"], label, row.get("source") or folder.name, group, box, landmarks)
+        )
     return samples
 
 
@@ -129,7 +137,9 @@ def _read_coco(folder: Path, names: Mapping[str, Label]) -> list[Sample]:
                 )
             )
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not COCO annotations ({error!r}); it needs images, annotations with bbox, and categories") from error
+        raise DataError(
+            f"{path}: not COCO annotations ({error!r}); it needs images, annotations with bbox, and categories"
+        ) from error
     return samples
 
 
@@ -166,11 +176,15 @@ def present_labels(samples: Iterable[Sample]) -> tuple[Label, ...]:
     found = {sample.label for sample in samples}
     labels = tuple(label for label in LABELS if label in found)
     if len(labels) < 2:
-        raise DataError(f"the data hold one class only ({', '.join(labels) or 'none'}); a classifier needs at least two of {', '.join(LABELS)}")
+        raise DataError(
+            f"the data hold one class only ({', '.join(labels) or 'none'}); a classifier needs at least two of {', '.join(LABELS)}"
+        )
     return labels
 
 
-def split_groups(samples: Sequence[Sample], *, test: float, val: float, seed: int, sources: Sequence[str] | None = None) -> dict[str, str]:
+def split_groups(
+    samples: Sequence[Sample], *, test: float, val: float, seed: int, sources: Sequence[str] | None = None
+) -> dict[str, str]:
     """Which part each group belongs to: `train`, `val` or `test`.
 
     test, val: parts of the groups, 0..0.5. sources: hold out from these alone, each by itself, so that each is represented.
@@ -182,7 +196,9 @@ def split_groups(samples: Sequence[Sample], *, test: float, val: float, seed: in
             by_source[sample.source].append(sample)
     missing = set(sources or ()) - by_source.keys()
     if missing:
-        raise DataError(f"no sample comes from {', '.join(sorted(missing))}; the sources are {', '.join(sorted({s.source for s in samples}))}")
+        raise DataError(
+            f"no sample comes from {', '.join(sorted(missing))}; the sources are {', '.join(sorted({s.source for s in samples}))}"
+        )
     for members in by_source.values():
         for group in _draw_groups(members, test, seed):
             parts[group] = "test"
@@ -201,8 +217,14 @@ def _draw_groups(samples: Sequence[Sample], fraction: float, seed: int) -> set[s
     if fraction <= 0 or len(set(groups)) < 2:
         return set()
     draws = [
-        ({groups[i] for i in held_out}, {samples[i].label for i in kept}, {samples[i].label for i in held_out})
-        for kept, held_out in GroupShuffleSplit(20, test_size=fraction, random_state=seed).split(groups, groups=groups)
+        (
+            {groups[i] for i in held_out},
+            {samples[i].label for i in kept},
+            {samples[i].label for i in held_out},
+        )
+        for kept, held_out in GroupShuffleSplit(20, test_size=fraction, random_state=seed).split(
+            groups, groups=groups
+        )
     ]
     labels = {sample.label for sample in samples}
     return next((drawn for drawn, kept, held in draws if kept == held == labels), draws[0][0])
@@ -222,7 +244,9 @@ def read_split(path: Path) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8") as lines:
             return {row["group"]: row["part"] for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
-        raise DataError(f"{path}: not a split file ({error!r}); it needs the columns group and part, as training.train writes them") from error
+        raise DataError(
+            f"{path}: not a split file ({error!r}); it needs the columns group and part, as training.train writes them"
+        ) from error
 
 
 class Grouped(Protocol):
@@ -238,12 +262,25 @@ class Grouped(Protocol):
 Item = TypeVar("Item", bound=Grouped)
 
 
-def select(items: Sequence[Item], folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None) -> list[Item]:
+def select(
+    items: Sequence[Item],
+    folders: Sequence[Path],
+    split: Path | None,
+    part: str | None,
+    sources: Sequence[str] | None,
+) -> list[Item]:
     """The items of one part of a split and of some sources. folders: where they come from, for the DataError that is raised when none is left."""
     groups = read_split(split) if split else None
-    chosen = [item for item in items if (groups is None or groups.get(item.group, "train") == part) and (not sources or item.source in sources)]
+    chosen = [
+        item
+        for item in items
+        if (groups is None or groups.get(item.group, "train") == part)
+        and (not sources or item.source in sources)
+    ]
     if not chosen:
-        raise DataError(f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source")
+        raise DataError(
+            f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source"
+        )
     return chosen
 
 
@@ -253,7 +290,9 @@ def read_excluded(path: Path) -> set[str]:
         with path.open(newline="", encoding="utf-8") as lines:
             return {"/".join(Path(row["file"]).parts[-2:]) for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
-        raise DataError(f"{path}: not a list of pictures ({error!r}); it needs a column named file") from error
+        raise DataError(
+            f"{path}: not a list of pictures ({error!r}); it needs a column named file"
+        ) from error
 
 
 def is_excluded(sample: Sample, excluded: set[str]) -> bool:
@@ -269,7 +308,9 @@ def near_duplicates(hashes: npt.NDArray[np.uint64], of: npt.NDArray[np.uint64]) 
     return found
 
 
-def limit_sources(samples: Sequence[Sample], limits: Mapping[str, int], rng: np.random.Generator) -> list[Sample]:
+def limit_sources(
+    samples: Sequence[Sample], limits: Mapping[str, int], rng: np.random.Generator
+) -> list[Sample]:
     """At most so many samples of each limited source, drawn anew each call, so that a large easy set does not drown the small hard one."""
     by_source: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:

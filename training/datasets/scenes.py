@@ -20,7 +20,9 @@ from training.datasets.samples import Sample, read_split
 
 Flags = npt.NDArray[np.bool_]
 
-BOX_CONVENTION = "full face: from the upper half of the forehead to the chin, cheek to cheek, ears and hair left out"
+BOX_CONVENTION = (
+    "full face: from the upper half of the forehead to the chin, cheek to cheek, ears and hair left out"
+)
 
 YUNET_TO_OURS = (0.01, 0.095, -0.01, 0.03)
 """YuNet's and WIDER's boxes start at the hairline. How far to move xmin, ymin, xmax, ymax, in parts of the box's width and height."""
@@ -57,13 +59,25 @@ class Scene:
     @property
     def bare(self) -> Flags:
         """bool (N,): faces that a mask can be drawn on."""
-        return np.array([label == Label.WITHOUT_MASK for label in self.labels], bool) & np.isfinite(self.landmarks).all(axis=(1, 2))
+        return np.array([label == Label.WITHOUT_MASK for label in self.labels], bool) & np.isfinite(
+            self.landmarks
+        ).all(axis=(1, 2))
 
 
-def make_scene(file: Path, source: str, group: str, boxes: Floats, labels: Sequence[str], ignored: Flags) -> Scene:
+def make_scene(
+    file: Path, source: str, group: str, boxes: Floats, labels: Sequence[str], ignored: Flags
+) -> Scene:
     """A scene without landmarks."""
     corners = np.asarray(boxes, np.float32).reshape(-1, 4)
-    return Scene(file, source, group, corners, tuple(labels), np.asarray(ignored, bool), np.full((len(corners), 5, 2), np.nan, np.float32))
+    return Scene(
+        file,
+        source,
+        group,
+        corners,
+        tuple(labels),
+        np.asarray(ignored, bool),
+        np.full((len(corners), 5, 2), np.nan, np.float32),
+    )
 
 
 def read_scenes(folder: Path | str) -> list[Scene]:
@@ -82,17 +96,25 @@ def read_scenes(folder: Path | str) -> list[Scene]:
             notes[note["image_id"]].append(([x, y, x + width, y + height], names[note["category_id"]], skip))
         return [_coco_scene(path.parent, image, notes[image["id"]]) for image in coco["images"]]
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give a folder with annotations.json (COCO) and images/") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); give a folder with annotations.json (COCO) and images/"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not COCO annotations ({error!r}); it needs images, annotations with bbox, and categories") from error
+        raise DataError(
+            f"{path}: not COCO annotations ({error!r}); it needs images, annotations with bbox, and categories"
+        ) from error
 
 
-def _coco_scene(folder: Path, image: Mapping[str, str], notes: Sequence[tuple[list[float], str, bool]]) -> Scene:
+def _coco_scene(
+    folder: Path, image: Mapping[str, str], notes: Sequence[tuple[list[float], str, bool]]
+) -> Scene:
     name = image["file_name"]
     boxes = np.array([box for box, _, _ in notes], np.float32).reshape(-1, 4)
     group = image.get("group") or f"{folder.name}:{name}"
     labels, ignored = [label for _, label, _ in notes], np.array([skip for _, _, skip in notes], bool)
-    return make_scene(folder / "images" / name, image.get("source") or folder.name, group, boxes, labels, ignored)
+    return make_scene(
+        folder / "images" / name, image.get("source") or folder.name, group, boxes, labels, ignored
+    )
 
 
 def read_backgrounds(folder: Path | str) -> list[Scene]:
@@ -100,22 +122,33 @@ def read_backgrounds(folder: Path | str) -> list[Scene]:
     files = find_pictures(Path(folder))
     if not files:
         raise DataError(f"{folder}: no pictures; give a folder of pictures without people")
-    return [make_scene(file, "background", f"background:{file.name}", EMPTY, (), np.empty(0, bool)) for file in files]
+    return [
+        make_scene(file, "background", f"background:{file.name}", EMPTY, (), np.empty(0, bool))
+        for file in files
+    ]
 
 
 def scene_of_face(sample: Sample, pixels: Pixels) -> Scene:
     """A cut-out face as a small scene of its own."""
     box = sample.face_box(pixels)
     corners = np.array([[box.xmin, box.ymin, box.xmax, box.ymax]], np.float32)
-    scene = make_scene(sample.file, sample.source, sample.group, corners, [sample.label.value], np.zeros(1, bool))
-    marks = scene.landmarks if sample.landmarks is None else np.array(sample.landmarks, np.float32).reshape(1, 5, 2)
+    scene = make_scene(
+        sample.file, sample.source, sample.group, corners, [sample.label.value], np.zeros(1, bool)
+    )
+    marks = (
+        scene.landmarks
+        if sample.landmarks is None
+        else np.array(sample.landmarks, np.float32).reshape(1, 5, 2)
+    )
     return replace(scene, landmarks=marks)
 
 
 def move_edges(boxes: Floats, parts: Sequence[float]) -> Floats:
     """Boxes (N, 4) with each edge moved by a part of the box's own width or height."""
     size = boxes[:, 2:] - boxes[:, :2]
-    return np.asarray(boxes + np.concatenate([size, size], axis=1) * np.asarray(parts, np.float32), np.float32)
+    return np.asarray(
+        boxes + np.concatenate([size, size], axis=1) * np.asarray(parts, np.float32), np.float32
+    )
 
 
 def fit_convention(scene: Scene) -> Scene:
@@ -134,7 +167,9 @@ class Teacher:
     def __init__(self, model: Path) -> None:
         self._cv2 = import_cv2()
         if not model.is_file():
-            raise DataError(f"{model}: no such file; get face_detection_yunet from OpenCV's model zoo, or leave --teacher out")
+            raise DataError(
+                f"{model}: no such file; get face_detection_yunet from OpenCV's model zoo, or leave --teacher out"
+            )
         self._net = self._cv2.FaceDetectorYN.create(str(model), "", (320, 320), TEACHER_MAYBE, 0.3, 5000)
 
     def __call__(self, pixels: Pixels) -> Floats:
@@ -161,7 +196,11 @@ def taught(scene: Scene, found: Floats, whole: bool) -> Scene:
     scores, marks = found[:, 14], found[:, 4:14].reshape(-1, 5, 2)
     if not whole and np.any(scores >= TEACHER_MAYBE):
         scene = _place_face(scene, boxes, scores)
-    overlap = pairwise_iou(boxes, scene.boxes) if len(scene.boxes) and len(boxes) else np.zeros((len(boxes), 1), np.float32)
+    overlap = (
+        pairwise_iou(boxes, scene.boxes)
+        if len(scene.boxes) and len(boxes)
+        else np.zeros((len(boxes), 1), np.float32)
+    )
     landmarks = scene.landmarks.copy()
     for face in np.flatnonzero(overlap.max(axis=1, initial=0) > 0.45):
         landmarks[overlap[face].argmax()] = marks[face]
@@ -206,5 +245,7 @@ def hold_out(scenes: Sequence[Scene], split: Path | None, fraction: float, seed:
         groups = sorted({scene.group for scene in scenes if scene.source == source})
         order = np.random.default_rng(seed).permutation(len(groups))
         test, val = round(len(groups) * fraction), round(len(groups) * fraction / 3)
-        parts |= {groups[i]: "test" for i in order[:test]} | {groups[i]: "val" for i in order[test : test + val]}
+        parts |= {groups[i]: "test" for i in order[:test]} | {
+            groups[i]: "val" for i in order[test : test + val]
+        }
     return parts

@@ -40,7 +40,14 @@ class Composer:
     training has come; `difficulty`, float (backgrounds,), how often each background is taken beside the others.
     """
 
-    def __init__(self, scenes: Sequence[Loaded], faces: Sequence[Loaded], backgrounds: Sequence[Loaded], width: int, height: int) -> None:
+    def __init__(
+        self,
+        scenes: Sequence[Loaded],
+        faces: Sequence[Loaded],
+        backgrounds: Sequence[Loaded],
+        width: int,
+        height: int,
+    ) -> None:
         cut_outs = faces or scenes
         bare = [item for item in cut_outs if Label.WITHOUT_MASK in item[0].labels]
         others = [item for item in cut_outs if Label.WITHOUT_MASK not in item[0].labels]
@@ -73,7 +80,9 @@ class Composer:
         if len(faces) and rng.random() < (LATE_CLOSE_UP if self.progress >= LATE else CLOSE_UP):
             fit = min(width / pixels.shape[1], height / pixels.shape[0])
             weights = np.where(scene.bare[faces], BARE_WEIGHT, 1.0)
-            window = _window_on(scene.boxes[rng.choice(faces, p=weights / weights.sum())], width, height, 0.6 * fit, rng)
+            window = _window_on(
+                scene.boxes[rng.choice(faces, p=weights / weights.sum())], width, height, 0.6 * fit, rng
+            )
         else:
             window = _window_around(pixels.shape[1], pixels.shape[0], width / height, rng)
         return cut_window(scene, pixels, window, width, height, rng)
@@ -82,10 +91,21 @@ class Composer:
         """Four tiles around a point (Bochkovskiy et al. 2020), the first from the scene, of the others nearly half cut-out faces."""
         x = round(self._width * rng.uniform(0.3, 0.7))
         y = round(self._height * rng.uniform(0.3, 0.7))
-        spans = [(0, 0, x, y), (x, 0, self._width, y), (0, y, x, self._height), (x, y, self._width, self._height)]
+        spans = [
+            (0, 0, x, y),
+            (x, 0, self._width, y),
+            (0, y, x, self._height),
+            (x, y, self._width, self._height),
+        ]
         tiles = []
         for number, (left, top, right, bottom) in enumerate(spans):
-            loaded = self._scenes[scene] if number == 0 else self._cut_out(rng) if rng.random() < 0.45 else _pick(self._scenes, rng)
+            loaded = (
+                self._scenes[scene]
+                if number == 0
+                else self._cut_out(rng)
+                if rng.random() < 0.45
+                else _pick(self._scenes, rng)
+            )
             tiles.append(self._window(loaded, right - left, bottom - top, rng))
         return join_tiles(tiles, spans, self._width, self._height)
 

@@ -18,7 +18,9 @@ class DetectionBatches(keras.utils.PyDataset):  # type: ignore[misc]
     TensorFlow let go of the interpreter's lock while they work.
     """
 
-    def __init__(self, composer: Composer, matcher: Matcher, scenes: int, batch: int, seed: int, epoch: int = 0) -> None:
+    def __init__(
+        self, composer: Composer, matcher: Matcher, scenes: int, batch: int, seed: int, epoch: int = 0
+    ) -> None:
         super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
         self.composer, self._matcher, self._scenes, self._batch = composer, matcher, scenes, batch
         self._seed, self._epoch = seed, epoch

@@ -55,7 +55,14 @@ def _blur(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     angle = rng.uniform(0, np.pi)
     kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
     dx, dy = np.cos(angle) * length, np.sin(angle) * length
-    cv2.line(kernel, (round(length - dx), round(length - dy)), (round(length + dx), round(length + dy)), 1.0, 1, cv2.LINE_AA)
+    cv2.line(
+        kernel,
+        (round(length - dx), round(length - dy)),
+        (round(length + dx), round(length + dy)),
+        1.0,
+        1,
+        cv2.LINE_AA,
+    )
     return np.asarray(cv2.filter2D(pixels, -1, kernel / kernel.sum()), np.uint8)
 
 

@@ -45,7 +45,9 @@ def load_detector(path: Path, threads: int = 0) -> LoadedDetector:
 
     def find(pixels: Pixels) -> tuple[Floats, Floats]:
         found = detector.detect(Frame(pixels, 0, 0.0, "evaluation"))
-        boxes = np.array([(f.box.xmin, f.box.ymin, f.box.xmax, f.box.ymax) for f in found], np.float32).reshape(-1, 4)
+        boxes = np.array(
+            [(f.box.xmin, f.box.ymin, f.box.xmax, f.box.ymax) for f in found], np.float32
+        ).reshape(-1, 4)
         return boxes, np.array([f.score for f in found], np.float32)
 
     return LoadedDetector(find, detector.card.detector.score_threshold, detector.model)
@@ -54,18 +56,27 @@ def load_detector(path: Path, threads: int = 0) -> LoadedDetector:
 def _load_keras(path: Path) -> LoadedDetector:
     config = path.parent / "config.json"
     if not config.is_file():
-        raise ModelError(f"{config}: missing; a .keras model is evaluated inside its run folder, where its anchors stand")
+        raise ModelError(
+            f"{config}: missing; a .keras model is evaluated inside its run folder, where its anchors stand"
+        )
     run = json.loads(config.read_text(encoding="utf-8"))
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, OSError) as error:
-        raise ModelError(f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras") from error
-    return LoadedDetector(keras_finder(model, read_shape(run["shape"]), run["iou_threshold"]), run["score_threshold"])
+        raise ModelError(
+            f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras"
+        ) from error
+    return LoadedDetector(
+        keras_finder(model, read_shape(run["shape"]), run["iou_threshold"]), run["score_threshold"]
+    )
 
 
 def read_shape(data: dict[str, Any]) -> DetectorShape:
     """The inverse of `dataclasses.asdict` for a `DetectorShape`."""
-    levels = tuple(Level(level["stride"], tuple((float(w), float(h)) for w, h in level["sizes"])) for level in data["levels"])
+    levels = tuple(
+        Level(level["stride"], tuple((float(w), float(h)) for w, h in level["sizes"]))
+        for level in data["levels"]
+    )
     centre, size = data["variances"]
     return DetectorShape(data["width"], data["height"], levels, (centre, size))
 
@@ -76,7 +87,9 @@ def shape_entry(shape: DetectorShape) -> dict[str, Any]:
     return {"levels": entry["levels"], "variances": entry["variances"]}
 
 
-def select_scenes(folders: Sequence[Path], split: Path | None, part: str, sources: Sequence[str] | None) -> list[Scene]:
+def select_scenes(
+    folders: Sequence[Path], split: Path | None, part: str, sources: Sequence[str] | None
+) -> list[Scene]:
     """Pictures of folders with annotations.json, and of others as backgrounds; of one part of a split, of some sources. Raises DataError."""
     scenes: list[Scene] = []
     for folder in folders:
@@ -121,14 +134,21 @@ def evaluate_detector(
 def detection_text(figures: dict[str, Any]) -> str:
     """The figures of `detection_metrics` as a few lines for a person. Faces of 20 px and more at long side 640, unless said otherwise."""
     lines = [f"{'':26} AP@0.35 AP@0.50 recall  false alarms/picture  pictures"]
-    for name, row in ([("all", figures["all"])] if figures["all"] else []) + list(figures["per_source"].items()):
+    for name, row in ([("all", figures["all"])] if figures["all"] else []) + list(
+        figures["per_source"].items()
+    ):
         lines.append(f"{name:26} {_three(row)} {row['false_alarms_per_picture']:14.3f} {row['pictures']:14}")
     if figures["all"]:
         lines += ["", f"{'height, px':26} AP@0.35 AP@0.50 recall  faces"]
-        lines += [f"{name:26} {_three(row)} {row['n']:6}" for name, row in figures["all"]["by_height"].items()]
+        lines += [
+            f"{name:26} {_three(row)} {row['n']:6}" for name, row in figures["all"]["by_height"].items()
+        ]
         for title, key in (("category", "recall_per_category"), ("lightness, 0..255", "recall_by_lightness")):
             lines += ["", f"{title:26} recall  faces"]
-            lines += [f"{name:26} {_number(row['recall'])} {row['n']:6}" for name, row in figures["all"][key].items()]
+            lines += [
+                f"{name:26} {_number(row['recall'])} {row['n']:6}"
+                for name, row in figures["all"][key].items()
+            ]
     lines.append("")
     if figures["backgrounds"]:
         lines.append(

@@ -36,7 +36,9 @@ def with_pixels(example: Example, pixels: Pixels) -> Example:
     return Example(pixels, example.boxes, example.ignored, example.bare, example.landmarks)
 
 
-def cut_window(scene: Scene, pixels: Pixels, window: Floats, width: int, height: int, rng: np.random.Generator) -> Example:
+def cut_window(
+    scene: Scene, pixels: Pixels, window: Floats, width: int, height: int, rng: np.random.Generator
+) -> Example:
     """A part of a scene, resized to width x height px. window: (xmin, ymin, xmax, ymax) px; what lies outside the scene is one plain colour."""
     scale = np.array([width, height], np.float32) / (window[2:] - window[:2])
     limit = np.array([pixels.shape[1], pixels.shape[0]] * 2)
@@ -45,7 +47,11 @@ def cut_window(scene: Scene, pixels: Pixels, window: Floats, width: int, height:
     canvas = np.empty((height, width, 3), np.uint8)
     canvas[:] = rng.integers(0, 256, 3, np.uint8)
     if right > left and bottom > top:
-        _place(canvas, pixels[top:bottom, left:right], (np.array([left, top, right, bottom]).reshape(2, 2) - window[:2]) * scale)
+        _place(
+            canvas,
+            pixels[top:bottom, left:right],
+            (np.array([left, top, right, bottom]).reshape(2, 2) - window[:2]) * scale,
+        )
     boxes = (scene.boxes.reshape(-1, 2, 2) - window[:2]) * scale
     marks = (scene.landmarks - window[:2]) * scale
     return make_example(canvas, boxes.reshape(-1, 4), scene.ignored, scene.bare, marks)
@@ -60,7 +66,9 @@ def _place(canvas: Pixels, part: Pixels, corners: npt.NDArray[np.floating]) -> N
     canvas[y : y + shown.shape[0], x : x + shown.shape[1]] = shown
 
 
-def make_example(pixels: Pixels, boxes: Floats, ignored: npt.NDArray[np.bool_], bare: npt.NDArray[np.bool_], marks: Floats) -> Example:
+def make_example(
+    pixels: Pixels, boxes: Floats, ignored: npt.NDArray[np.bool_], bare: npt.NDArray[np.bool_], marks: Floats
+) -> Example:
     """Boxes clipped to the picture; those outside are gone, those too small or hardly visible are ignored."""
     limit = np.array([pixels.shape[1], pixels.shape[0]] * 2, np.float32)
     clipped = np.clip(boxes, 0, limit)
@@ -68,10 +76,18 @@ def make_example(pixels: Pixels, boxes: Floats, ignored: npt.NDArray[np.bool_], 
     visible = size.prod(axis=1) / full.prod(axis=1)
     keep = visible > 0.05
     poor = (visible < VISIBLE) | (size[:, 1] < MIN_FACE)
-    return Example(pixels, clipped[keep].astype(np.float32), (ignored | poor)[keep], (bare & ~poor)[keep], marks[keep].astype(np.float32))
+    return Example(
+        pixels,
+        clipped[keep].astype(np.float32),
+        (ignored | poor)[keep],
+        (bare & ~poor)[keep],
+        marks[keep].astype(np.float32),
+    )
 
 
-def join_tiles(tiles: Sequence[Example], spans: Sequence[tuple[int, int, int, int]], width: int, height: int) -> Example:
+def join_tiles(
+    tiles: Sequence[Example], spans: Sequence[tuple[int, int, int, int]], width: int, height: int
+) -> Example:
     """Tiles side by side as one example. spans: (left, top, right, bottom) px of each."""
     canvas = np.zeros((height, width, 3), np.uint8)
     for tile, (left, top, right, bottom) in zip(tiles, spans, strict=True):
@@ -90,4 +106,6 @@ def flipped(example: Example) -> Example:
     """Mirrored left to right; landmarks are no longer needed by then and are left as they were."""
     boxes = example.boxes.copy()
     boxes[:, [0, 2]] = example.pixels.shape[1] - example.boxes[:, [2, 0]]
-    return Example(np.ascontiguousarray(example.pixels[:, ::-1]), boxes, example.ignored, example.bare, example.landmarks)
+    return Example(
+        np.ascontiguousarray(example.pixels[:, ::-1]), boxes, example.ignored, example.bare, example.landmarks
+    )

@@ -49,7 +49,9 @@ class Mining(keras.callbacks.Callback):  # type: ignore[misc]
             these = turn[start : start + self.BATCH]
             pictures = np.stack([resize(backgrounds[i][1], width, height) for i in these])
             highest = keras.ops.max(self._whole(pictures, training=False)[..., 0], axis=1)
-            difficulty[these] = self.LEAST + 1 / (1 + np.exp(-keras.ops.convert_to_numpy(highest).astype(float))) ** 2
+            difficulty[these] = (
+                self.LEAST + 1 / (1 + np.exp(-keras.ops.convert_to_numpy(highest).astype(float))) ** 2
+            )
         self._composer.difficulty = difficulty
 
 
@@ -58,9 +60,15 @@ class SlowTrunk(keras.optimizers.AdamW):  # type: ignore[misc]
 
     RATE = 0.25
 
-    def update_step(self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor) -> None:
-        path = getattr(variable, "path", variable.name)  # TensorFlow's own variable, which it gives here, has the path for a name
-        super().update_step(gradient, variable, learning_rate * (self.RATE if path.startswith(PRETRAINED) else 1.0))
+    def update_step(
+        self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: keras.KerasTensor
+    ) -> None:
+        path = getattr(
+            variable, "path", variable.name
+        )  # TensorFlow's own variable, which it gives here, has the path for a name
+        super().update_step(
+            gradient, variable, learning_rate * (self.RATE if path.startswith(PRETRAINED) else 1.0)
+        )
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
@@ -69,7 +77,16 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
     composer: is told the progress. spent: seconds that earlier parts of a resumed training took.
     """
 
-    def __init__(self, composer: Composer, peak: float, epochs: int, steps: int, first: int, minutes: float, spent: float) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        peak: float,
+        epochs: int,
+        steps: int,
+        first: int,
+        minutes: float,
+        spent: float,
+    ) -> None:
         super().__init__()
         self._composer = composer
         self._peak, self._total, self._step, self._steps = peak, epochs * steps, first * steps, steps
@@ -83,7 +100,9 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
         elapsed = self._spent + time.monotonic() - self._start
         progress = max(self._step / self._total, elapsed / self._limit)
         warm = min(1.0, (self._step + 1) / 300)
-        self.model.optimizer.learning_rate = self._peak * warm * (0.005 + 0.995 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        self.model.optimizer.learning_rate = (
+            self._peak * warm * (0.005 + 0.995 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        )
         self.model.stop_training = self.model.stop_training or progress >= 1
         self._composer.progress = progress
         self._step += 1
@@ -93,12 +112,24 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]
             logs["seconds"] = time.monotonic() - self._epoch_start
 
 
-def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arguments: argparse.Namespace, first: int) -> None:
+def fit(
+    model: keras.Model,
+    shape: DetectorShape,
+    batches: DetectionBatches,
+    arguments: argparse.Namespace,
+    first: int,
+) -> None:
     """Train in place, with a backup each epoch; the weights that remain are the exponential moving average of the last thousand steps."""
     pixels = keras.Input((shape.height, shape.width, 3), dtype="uint8", name="pixels")
     values = keras.layers.Rescaling(1 / 128, -1.0)(pixels)  # edge.preprocess.normalise
     whole = keras.Model(pixels, flatten_outputs(model(values)))
-    optimizer = SlowTrunk(arguments.learning_rate, weight_decay=0.02, global_clipnorm=10.0, use_ema=True, ema_momentum=arguments.ema)
+    optimizer = SlowTrunk(
+        arguments.learning_rate,
+        weight_decay=0.02,
+        global_clipnorm=10.0,
+        use_ema=True,
+        ema_momentum=arguments.ema,
+    )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     whole.compile(optimizer, DetectionLoss(shape), jit_compile=False)
     spent = sum(read_history(arguments.out / HISTORY).get("seconds", []))
@@ -107,10 +138,20 @@ def fit(model: keras.Model, shape: DetectorShape, batches: DetectionBatches, arg
         batches,
         epochs=arguments.epochs,
         callbacks=[
-            Schedule(batches.composer, arguments.learning_rate, arguments.epochs, len(batches), first, arguments.minutes, spent),
+            Schedule(
+                batches.composer,
+                arguments.learning_rate,
+                arguments.epochs,
+                len(batches),
+                first,
+                arguments.minutes,
+                spent,
+            ),
             *mining,  # behind the schedule, whose clock counts it
             keras.callbacks.BackupAndRestore(str(arguments.out / BACKUP), delete_checkpoint=False),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)),
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: append_history(arguments.out / HISTORY, epoch, logs)
+            ),
             keras.callbacks.TerminateOnNaN(),
         ],
         verbose=1 if sys.stderr.isatty() else 2,

@@ -22,8 +22,14 @@ class Matcher:
 
     def __init__(self, shape: DetectorShape) -> None:
         self.anchors = shape.anchors()
-        self.corners = np.concatenate([self.anchors[:, :2] - self.anchors[:, 2:] / 2, self.anchors[:, :2] + self.anchors[:, 2:] / 2], axis=1)
-        counts = [-(-shape.height // level.stride) * -(-shape.width // level.stride) * len(level.sizes) for level in shape.levels]
+        self.corners = np.concatenate(
+            [self.anchors[:, :2] - self.anchors[:, 2:] / 2, self.anchors[:, :2] + self.anchors[:, 2:] / 2],
+            axis=1,
+        )
+        counts = [
+            -(-shape.height // level.stride) * -(-shape.width // level.stride) * len(level.sizes)
+            for level in shape.levels
+        ]
         ends = np.cumsum(counts)
         self._levels = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
         self._reach = np.repeat([level.stride for level in shape.levels], counts).astype(np.float32)
@@ -34,7 +40,9 @@ class Matcher:
         boxes: (N, 4) corners in px of the input. ignored: bool (N,). Returns float32 (anchors, 6): is it a face (1 or 0), does it count (1 or 0),
         and the box (xmin, ymin, xmax, ymax) px, which is the anchor's own where there is no face.
         """
-        targets = np.concatenate([np.zeros((len(self.anchors), 1)), np.ones((len(self.anchors), 1)), self.corners], axis=1).astype(np.float32)
+        targets = np.concatenate(
+            [np.zeros((len(self.anchors), 1)), np.ones((len(self.anchors), 1)), self.corners], axis=1
+        ).astype(np.float32)
         if np.any(ignored):
             targets[self._covered(boxes[ignored]), 1] = 0
         faces = boxes[~ignored]
@@ -49,7 +57,9 @@ class Matcher:
         overlap = pairwise_iou(self.corners, faces)
         claimed = np.where(self._positive(faces, overlap), overlap, -1)
         best = overlap.argmax(axis=0)
-        claimed[best, np.arange(len(faces))] = overlap[best, np.arange(len(faces))] + 1  # no face goes without an anchor
+        claimed[best, np.arange(len(faces))] = (
+            overlap[best, np.arange(len(faces))] + 1
+        )  # no face goes without an anchor
         return np.where(claimed.max(axis=1) >= 0, claimed.argmax(axis=1), -1)
 
     def _positive(self, faces: Floats, overlap: Floats) -> npt.NDArray[np.bool_]:
@@ -71,7 +81,10 @@ class Matcher:
     def _covered(self, regions: Floats) -> npt.NDArray[np.bool_]:
         """bool (anchors,): overlaps an ignored face, or has its centre in one (half a stride of slack for the tiny)."""
         centres, slack = self.anchors[:, None, :2], self._reach[:, None] / 2
-        inside = np.all((centres >= regions[:, :2] - slack[..., None]) & (centres <= regions[:, 2:] + slack[..., None]), axis=2)
+        inside = np.all(
+            (centres >= regions[:, :2] - slack[..., None]) & (centres <= regions[:, 2:] + slack[..., None]),
+            axis=2,
+        )
         return np.any(inside | (pairwise_iou(self.corners, regions) > 0.3), axis=1)
 
 
@@ -80,7 +93,11 @@ def flatten_outputs(outputs: list[keras.KerasTensor]) -> keras.KerasTensor:
     parts = []
     for scores, boxes in zip(outputs[::2], outputs[1::2], strict=True):
         count = int(np.prod(scores.shape[1:]))
-        parts.append(keras.layers.Concatenate()([keras.layers.Reshape((count, 1))(scores), keras.layers.Reshape((count, 4))(boxes)]))
+        parts.append(
+            keras.layers.Concatenate()(
+                [keras.layers.Reshape((count, 1))(scores), keras.layers.Reshape((count, 4))(boxes)]
+            )
+        )
     return keras.layers.Concatenate(axis=1)(parts)
 
 
@@ -117,7 +134,18 @@ class DetectionLoss(keras.losses.Loss):  # type: ignore[misc]
 
 def generalised_iou(one: keras.KerasTensor, other: keras.KerasTensor) -> keras.KerasTensor:
     """GIoU (Rezatofighi et al. 2019) of corner boxes, pair by pair: (..., 4) and (..., 4) to (...), -1..1."""
-    overlap = ops.prod(ops.maximum(ops.minimum(one[..., 2:], other[..., 2:]) - ops.maximum(one[..., :2], other[..., :2]), 0.0), axis=-1)
-    hull = ops.prod(ops.maximum(one[..., 2:], other[..., 2:]) - ops.minimum(one[..., :2], other[..., :2]), axis=-1)
-    union = ops.prod(one[..., 2:] - one[..., :2], axis=-1) + ops.prod(other[..., 2:] - other[..., :2], axis=-1) - overlap
+    overlap = ops.prod(
+        ops.maximum(
+            ops.minimum(one[..., 2:], other[..., 2:]) - ops.maximum(one[..., :2], other[..., :2]), 0.0
+        ),
+        axis=-1,
+    )
+    hull = ops.prod(
+        ops.maximum(one[..., 2:], other[..., 2:]) - ops.minimum(one[..., :2], other[..., :2]), axis=-1
+    )
+    union = (
+        ops.prod(one[..., 2:] - one[..., :2], axis=-1)
+        + ops.prod(other[..., 2:] - other[..., :2], axis=-1)
+        - overlap
+    )
     return overlap / ops.maximum(union, 1e-6) - (hull - union) / ops.maximum(hull, 1e-6)

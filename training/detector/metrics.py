@@ -28,7 +28,13 @@ HEIGHTS: dict[str, tuple[float, float]] = {
 }
 """Ranges of face height, px at LONG_SIDE. The first is the one that the headline figures are for."""
 
-LIGHTNESS: dict[str, tuple[float, float]] = {"<60": (0, 60), "60-85": (60, 85), "85-110": (85, 110), "110-140": (110, 140), ">=140": (140, 256)}
+LIGHTNESS: dict[str, tuple[float, float]] = {
+    "<60": (0, 60),
+    "60-85": (60, 85),
+    "85-110": (85, 110),
+    "110-140": (110, 140),
+    ">=140": (140, 256),
+}
 """Ranges of a face's median grey value where no mask is. Dark are skin, shade, or both: a detector that loses these serves some people worse."""
 
 IOUS = (0.35, 0.5)
@@ -73,7 +79,9 @@ def detection_metrics(pictures: Sequence[Judged], threshold: float) -> dict[str,
     return {
         "threshold": threshold,
         "all": _figures(scenes, threshold) if scenes else None,
-        "per_source": {source: _figures([p for p in scenes if p.source == source], threshold) for source in sources},
+        "per_source": {
+            source: _figures([p for p in scenes if p.source == source], threshold) for source in sources
+        },
         "false_alarms_per_100_backgrounds": 100 * float(np.mean(alarms)) if empty else None,
         "alarmed_per_100_backgrounds": 100 * float(np.mean(alarms > 0)) if empty else None,
         "backgrounds": len(empty),
@@ -88,10 +96,18 @@ def _figures(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
     lightness = np.concatenate([picture.lightness for picture in pictures])
 
     def recall_of(chosen: npt.NDArray[np.bool_]) -> dict[str, Any]:
-        return {"recall": _share(found[0] & chosen, counted[0] & chosen), "n": int(np.sum(counted[0] & chosen))}
+        return {
+            "recall": _share(found[0] & chosen, counted[0] & chosen),
+            "n": int(np.sum(counted[0] & chosen)),
+        }
 
     heights = {
-        name: {"ap35": _ap(every, 0, i), "ap50": _ap(every, 1, i), "recall": _share(found[i], counted[i]), "n": int(counted[i].sum())}
+        name: {
+            "ap35": _ap(every, 0, i),
+            "ap50": _ap(every, 1, i),
+            "recall": _share(found[i], counted[i]),
+            "n": int(counted[i].sum()),
+        }
         for i, name in enumerate(HEIGHTS)
     }
     return {
@@ -100,7 +116,10 @@ def _figures(pictures: Sequence[Judged], threshold: float) -> dict[str, Any]:
         "ap50": _ap(every, 1, 0),
         "recall": _share(found[0], counted[0]),
         "recall_per_category": {str(name): recall_of(labels == name) for name in np.unique(labels)},
-        "recall_by_lightness": {name: recall_of((lightness >= low) & (lightness < high)) for name, (low, high) in LIGHTNESS.items()},
+        "recall_by_lightness": {
+            name: recall_of((lightness >= low) & (lightness < high))
+            for name, (low, high) in LIGHTNESS.items()
+        },
         "false_alarms_per_picture": alarms / len(pictures),
         "by_height": heights,
     }
@@ -115,7 +134,11 @@ def precision_recall(pictures: Sequence[Judged]) -> tuple[Floats, Floats, Floats
     """The curve behind `average_precision` at IoU 0.35: recall, precision and score, float32 (101,) each."""
     judge = _evaluate(pictures, 0.0)
     recall = np.asarray(judge.params.recThrs, np.float32)
-    return recall, judge.eval["precision"][0, :, 0, 0, 0].astype(np.float32), judge.eval["scores"][0, :, 0, 0, 0].astype(np.float32)
+    return (
+        recall,
+        judge.eval["precision"][0, :, 0, 0, 0].astype(np.float32),
+        judge.eval["scores"][0, :, 0, 0, 0].astype(np.float32),
+    )
 
 
 def best_threshold(pictures: Sequence[Judged]) -> float:
@@ -124,14 +147,18 @@ def best_threshold(pictures: Sequence[Judged]) -> float:
     The lowest score at which F1 of the faces of 20 px and more is within F1_SLACK of its best and no more than MAX_ALARMED in 100 backgrounds
     give an alarm.
     """
-    recall, precision, scores = precision_recall([picture for picture in pictures if picture.source != "background"])
+    recall, precision, scores = precision_recall(
+        [picture for picture in pictures if picture.source != "background"]
+    )
     f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
     threshold = float(scores[f1 >= f1.max() - F1_SLACK].min())
     empty = [picture for picture in pictures if picture.source == "background"]
     if empty:
         highest = sorted((float(picture.scores.max(initial=0)) for picture in empty), reverse=True)
         first_too_many = highest[int(len(empty) * MAX_ALARMED / 100)]
-        threshold = max(threshold, (math.floor(first_too_many * 100) + 1) / 100)  # the next hundredth: a whole one more would cost faces
+        threshold = max(
+            threshold, (math.floor(first_too_many * 100) + 1) / 100
+        )  # the next hundredth: a whole one more would cost faces
     return round(float(np.clip(threshold, 0.05, 0.95)), 2)
 
 
@@ -159,12 +186,23 @@ def _evaluate(pictures: Sequence[Judged], threshold: float) -> COCOeval:
 
 def _note(number: int, image: int, box: Floats, scale: float) -> dict[str, Any]:
     x, y, width, height = (float(v) for v in (box[0], box[1], box[2] - box[0], box[3] - box[1]))
-    return {"id": number, "image_id": image, "category_id": 1, "bbox": [x, y, width, height], "area": (height * scale) ** 2}
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": 1,
+        "bbox": [x, y, width, height],
+        "area": (height * scale) ** 2,
+    }
 
 
 def _index(images: list[dict[str, Any]], notes: list[dict[str, Any]]) -> COCO:
     coco = COCO()
-    coco.dataset = {"info": {}, "images": images, "annotations": notes, "categories": [{"id": 1, "name": "face"}]}
+    coco.dataset = {
+        "info": {},
+        "images": images,
+        "annotations": notes,
+        "categories": [{"id": 1, "name": "face"}],
+    }
     coco.createIndex()
     return coco
 

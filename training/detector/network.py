@@ -19,7 +19,10 @@ from training.backbones.mobilenet import make_tunable, mobilenet_v2
 
 LIGHT = "light"
 
-TRUNKS = {LIGHT: "depthwise-separable residual trunk", "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own"}
+TRUNKS = {
+    LIGHT: "depthwise-separable residual trunk",
+    "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own",
+}
 """What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
 
 FROZEN_BLOCKS = 3
@@ -50,7 +53,9 @@ class DetectorShape:
 
     def anchors(self) -> Floats:
         """All levels' anchors, float32 (N, 4): (cx, cy, w, h) px, in the order of the flattened outputs."""
-        return np.concatenate([level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels])
+        return np.concatenate(
+            [level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels]
+        )
 
 
 def shape_for(width: int, height: int) -> DetectorShape:
@@ -62,7 +67,10 @@ def shape_for(width: int, height: int) -> DetectorShape:
     growth = max(1.0, height / DetectorShape().height)
     *finer, coarsest = plain.levels
     (middle, largest) = coarsest.sizes
-    sizes = (_grown(middle, math.sqrt(growth)), _grown(largest, growth))  # between the level below and the largest
+    sizes = (
+        _grown(middle, math.sqrt(growth)),
+        _grown(largest, growth),
+    )  # between the level below and the largest
     return replace(plain, levels=(*finer, Level(coarsest.stride, sizes)))
 
 
@@ -77,14 +85,22 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
     Same variables in the same order, so that `BatchNormalization` takes its weights over. Channels last, float32.
     """
 
-    def call(self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None) -> keras.KerasTensor:
+    def call(
+        self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
         if not training or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
         none = tf.zeros([0])
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs, scale=self.gamma, offset=self.beta, mean=none, variance=none, epsilon=self.epsilon, is_training=True
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=none,
+            variance=none,
+            epsilon=self.epsilon,
+            is_training=True,
         )
         self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
         self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
@@ -96,17 +112,26 @@ class Doubling(keras.layers.UpSampling2D):  # type: ignore[misc]
     """`UpSampling2D` by 2, nearest, as the one operation that an Edge TPU takes for it: Keras's own becomes TILE, which it refuses."""
 
     def __init__(self, name: str | None = None, **others: object) -> None:
-        super().__init__(2, interpolation="nearest", name=name, **{k: v for k, v in others.items() if k in ("dtype", "trainable")})
+        super().__init__(
+            2,
+            interpolation="nearest",
+            name=name,
+            **{k: v for k, v in others.items() if k in ("dtype", "trainable")},
+        )
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         import tensorflow as tf
 
-        return tf.raw_ops.ResizeNearestNeighbor(images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]])
+        return tf.raw_ops.ResizeNearestNeighbor(
+            images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]]
+        )
 
 
-def build_detector(shape: DetectorShape, width: float = 1.0, fused: bool = False, trunk: str = LIGHT, weights: str = "none") -> keras.Model:
+def build_detector(
+    shape: DetectorShape, width: float = 1.0, fused: bool = False, trunk: str = LIGHT, weights: str = "none"
+) -> keras.Model:
     """A detector of float32 (N, height, width, 3), values by `edge.preprocess.normalise`.
 
     Outputs per level, in turn: score logits (N, h, w, A) and box offsets (N, h, w, 4A) for `edge.inference.anchors.decode_boxes`.
@@ -134,7 +159,9 @@ def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras
     return [net.merged(p8, p16, c8), p16, p32]
 
 
-def _pretrained(net: _Builder, inputs: keras.KerasTensor, width: float, weights: str) -> list[keras.KerasTensor]:
+def _pretrained(
+    net: _Builder, inputs: keras.KerasTensor, width: float, weights: str
+) -> list[keras.KerasTensor]:
     """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 4 are not trained.
 
     The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
@@ -163,22 +190,40 @@ class _Builder:
     def norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         return self._norm(momentum=0.98, name=name)(x)
 
-    def conv(self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str) -> keras.KerasTensor:
+    def conv(
+        self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str
+    ) -> keras.KerasTensor:
         """Convolution, batch norm, ReLU6: the bounded range costs int8 the least."""
-        x = keras.layers.Conv2D(channels, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(x)
+        x = keras.layers.Conv2D(
+            channels,
+            size,
+            stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{name}_conv",
+        )(x)
         return keras.layers.ReLU(6.0, name=f"{name}_relu")(self.norm(x, f"{name}_bn"))
 
-    def separable(self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str, residual: bool = False) -> keras.KerasTensor:
+    def separable(
+        self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str, residual: bool = False
+    ) -> keras.KerasTensor:
         """Depthwise, then pointwise convolution (Howard et al. 2017), optionally around a shortcut."""
-        y = keras.layers.DepthwiseConv2D(size, stride, padding="same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_dw")(x)
+        y = keras.layers.DepthwiseConv2D(
+            size, stride, padding="same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_dw"
+        )(x)
         y = keras.layers.ReLU(6.0, name=f"{name}_dw_relu")(self.norm(y, f"{name}_dw_bn"))
-        y = keras.layers.Conv2D(channels, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_pw")(y)
+        y = keras.layers.Conv2D(
+            channels, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_pw"
+        )(y)
         y = self.norm(y, f"{name}_bn")
         if residual:
             y = keras.layers.Add(name=f"{name}_add")([x, y])
         return keras.layers.ReLU(6.0, name=f"{name}_relu")(y)
 
-    def stage(self, x: keras.KerasTensor, channels: int, blocks: int, size: int, name: str) -> keras.KerasTensor:
+    def stage(
+        self, x: keras.KerasTensor, channels: int, blocks: int, size: int, name: str
+    ) -> keras.KerasTensor:
         """Residual blocks, one after the other."""
         for i in range(blocks):
             x = self.separable(x, channels, size, 1, f"{name}_{i}", residual=True)
@@ -194,5 +239,10 @@ class _Builder:
         x = self.separable(x, x.shape[-1], 3, 1, name)
         bias = keras.initializers.Constant(float(np.log(PRIOR / (1 - PRIOR))))
         small = keras.initializers.RandomNormal(stddev=0.01)
-        scores = keras.layers.Conv2D(anchors, 1, kernel_initializer=small, bias_initializer=bias, name=f"{name}_scores")(x)
-        return [scores, keras.layers.Conv2D(4 * anchors, 1, kernel_initializer=small, name=f"{name}_boxes")(x)]
+        scores = keras.layers.Conv2D(
+            anchors, 1, kernel_initializer=small, bias_initializer=bias, name=f"{name}_scores"
+        )(x)
+        return [
+            scores,
+            keras.layers.Conv2D(4 * anchors, 1, kernel_initializer=small, name=f"{name}_boxes")(x),
+        ]

@@ -31,7 +31,9 @@ def paste_face(example: Example, scene: Scene, pixels: Pixels, rng: np.random.Ge
     _blend(canvas, patch, face, shift.astype(int))
     marks = scene.landmarks[:1] * ratio + shift
     added = make_example(canvas, moved[None], scene.ignored[:1], scene.bare[:1], marks)
-    parts = ((getattr(example, name), getattr(added, name)) for name in ("boxes", "ignored", "bare", "landmarks"))
+    parts = (
+        (getattr(example, name), getattr(added, name)) for name in ("boxes", "ignored", "bare", "landmarks")
+    )
     return Example(canvas, *(np.concatenate(pair) for pair in parts))
 
 
@@ -54,7 +56,11 @@ def _blend(canvas: Pixels, patch: Pixels, face: Floats, shift: npt.NDArray[np.in
 
 def with_drawn_masks(example: Example, rng: np.random.Generator, chance: float = 0.25) -> Example:
     """Masks drawn on some of the bare faces whose landmarks are known, a quarter of them worn wrongly."""
-    chosen = [i for i in np.flatnonzero(example.bare) if example.boxes[i, 3] - example.boxes[i, 1] >= 10 and rng.random() < chance]
+    chosen = [
+        i
+        for i in np.flatnonzero(example.bare)
+        if example.boxes[i, 3] - example.boxes[i, 1] >= 10 and rng.random() < chance
+    ]
     if not chosen:
         return example
     canvas = example.pixels.copy()
@@ -65,7 +71,9 @@ def with_drawn_masks(example: Example, rng: np.random.Generator, chance: float =
         left, top = np.maximum(box[:2] - room, 0).astype(int)
         right, bottom = np.minimum(box[2:] + room, (width, height)).astype(int)
         style = low_style(rng) if rng.random() < 0.25 else random_style(rng)
-        canvas[top:bottom, left:right] = draw_mask(canvas[top:bottom, left:right], example.landmarks[i] - (left, top), style)
+        canvas[top:bottom, left:right] = draw_mask(
+            canvas[top:bottom, left:right], example.landmarks[i] - (left, top), style
+        )
     return with_pixels(example, canvas)
 
 

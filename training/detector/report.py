@@ -54,17 +54,31 @@ def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
     """One picture's faces as labelled and as found."""
     boxes, scores = find(pixels)
     lightness = np.array([_lightness(pixels, box) for box in scene.boxes], np.float32)
-    return Judged(scene.source, pixels.shape[1], pixels.shape[0], scene.boxes, scene.labels, scene.ignored, lightness, boxes, scores)
+    return Judged(
+        scene.source,
+        pixels.shape[1],
+        pixels.shape[0],
+        scene.boxes,
+        scene.labels,
+        scene.ignored,
+        lightness,
+        boxes,
+        scores,
+    )
 
 
 def _lightness(pixels: Pixels, box: Floats) -> float:
     """The median grey value, 0..255, of the middle of a face's upper half: where skin is seen, with a mask or without."""
     face = BoundingBox(*box.tolist())
-    middle = BoundingBox(face.xmin + 0.2 * face.width, face.ymin, face.xmax - 0.2 * face.width, face.ymin + 0.5 * face.height)
+    middle = BoundingBox(
+        face.xmin + 0.2 * face.width, face.ymin, face.xmax - 0.2 * face.width, face.ymin + 0.5 * face.height
+    )
     return float(np.median(cv2.cvtColor(crop(pixels, middle, 0.0), cv2.COLOR_RGB2GRAY)))
 
 
-def judge_pictures(model: keras.Model, shape: DetectorShape, items: Sequence[tuple[Scene, Pixels]], iou_threshold: float) -> list[Judged]:
+def judge_pictures(
+    model: keras.Model, shape: DetectorShape, items: Sequence[tuple[Scene, Pixels]], iou_threshold: float
+) -> list[Judged]:
     """All pictures by the float model."""
     find = keras_finder(model, shape, iou_threshold)
     return [judge(scene, pixels, find) for scene, pixels in items]
@@ -80,7 +94,10 @@ def draw_report(judged: Sequence[Judged], pictures: Sequence[Pixels], threshold:
         misses += [(float(box[3] - box[1]), pixels, box) for box in missed]
         alarms += [(score, pixels, box) for box, score in false]
     for name, found in (("misses", misses), ("false_alarms", alarms)):
-        write_picture(folder / f"{name}.png", contact_sheet([(p, b) for _, p, b in sorted(found, key=lambda item: -item[0])[:120]]))
+        write_picture(
+            folder / f"{name}.png",
+            contact_sheet([(p, b) for _, p, b in sorted(found, key=lambda item: -item[0])[:120]]),
+        )
 
 
 def mistakes(picture: Judged, threshold: float) -> tuple[list[Floats], list[tuple[Floats, float]]]:
@@ -88,15 +105,22 @@ def mistakes(picture: Judged, threshold: float) -> tuple[list[Floats], list[tupl
     found, scores = picture.found[picture.scores >= threshold], picture.scores[picture.scores >= threshold]
     overlap = pairwise_iou(picture.boxes, found)
     tall = (picture.boxes[:, 3] - picture.boxes[:, 1]) * LONG_SIDE / max(picture.width, picture.height) >= 20
-    missed = [picture.boxes[i] for i in np.flatnonzero((overlap.max(axis=1, initial=0) < IOUS[0]) & tall & ~picture.ignored)]
-    return missed, [(found[i], float(scores[i])) for i in np.flatnonzero(overlap.max(axis=0, initial=0) < IOUS[0])]
+    missed = [
+        picture.boxes[i]
+        for i in np.flatnonzero((overlap.max(axis=1, initial=0) < IOUS[0]) & tall & ~picture.ignored)
+    ]
+    return missed, [
+        (found[i], float(scores[i])) for i in np.flatnonzero(overlap.max(axis=0, initial=0) < IOUS[0])
+    ]
 
 
 def contact_sheet(items: Sequence[tuple[Pixels, Floats]], columns: int = 12) -> Pixels:
     """Each box in the middle of its surroundings, as tiles of TILE px. uint8 (rows, columns, 3) RGB."""
     tiles = [_tile(pixels, box) for pixels, box in items] or [np.zeros((TILE, TILE, 3), np.uint8)]
     tiles += [np.zeros((TILE, TILE, 3), np.uint8)] * (-len(tiles) % columns)
-    return np.concatenate([np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)])
+    return np.concatenate(
+        [np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)]
+    )
 
 
 def _tile(pixels: Pixels, box: Floats) -> Pixels:
@@ -104,7 +128,9 @@ def _tile(pixels: Pixels, box: Floats) -> Pixels:
     low = ((box[:2] + box[2:]) - side) / 2
     left, top = (int(v) for v in np.maximum(low, 0))
     right, bottom = (int(v) for v in np.minimum(low + side, (pixels.shape[1], pixels.shape[0])))
-    tile = resize(np.ascontiguousarray(pixels[top : max(bottom, top + 1), left : max(right, left + 1)]), TILE, TILE).copy()
+    tile = resize(
+        np.ascontiguousarray(pixels[top : max(bottom, top + 1), left : max(right, left + 1)]), TILE, TILE
+    ).copy()
     unit = np.array([TILE / max(right - left, 1), TILE / max(bottom - top, 1)])
     first, second = (tuple(int(v) for v in (corner - (left, top)) * unit) for corner in (box[:2], box[2:]))
     cv2.rectangle(tile, first, second, (255, 255, 0), 1)
@@ -117,7 +143,13 @@ def plot_precision_recall(judged: Sequence[Judged], path: Path) -> None:
     for source in sorted({picture.source for picture in judged} - {"background"}):
         recall, precision, _ = precision_recall([picture for picture in judged if picture.source == source])
         axis.plot(recall, precision, label=f"{source} ({precision.mean():.3f})")
-    axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01), title="precision and recall at IoU 0.35 (AP)")
+    axis.set(
+        xlabel="recall",
+        ylabel="precision",
+        xlim=(0, 1.01),
+        ylim=(0, 1.01),
+        title="precision and recall at IoU 0.35 (AP)",
+    )
     axis.grid(alpha=0.3)
     axis.legend()
     figure.savefig(path, dpi=110)

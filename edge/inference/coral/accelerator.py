@@ -48,7 +48,10 @@ class Accelerator:
     """
 
     def __init__(
-        self, models: Sequence[TFLiteModel], settings: AcceleratorSettings | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        models: Sequence[TFLiteModel],
+        settings: AcceleratorSettings | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings or AcceleratorSettings()
         self.in_use = False
@@ -69,7 +72,9 @@ class Accelerator:
     def __enter__(self) -> Accelerator:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -119,9 +124,14 @@ class Accelerator:
     def _try(self) -> None:
         devices = find_devices()
         if not devices:
-            self._wait = self.settings.first_retry_s  # to look costs nothing, and a stick that comes back begins anew
+            self._wait = (
+                self.settings.first_retry_s
+            )  # to look costs nothing, and a stick that comes back begins anew
             quiet = not (self.settings.required or self._was_used)
-            self._give_up(advice.gone() if self._was_used else advice.absent(), logging.DEBUG if quiet else logging.WARNING)
+            self._give_up(
+                advice.gone() if self._was_used else advice.absent(),
+                logging.DEBUG if quiet else logging.WARNING,
+            )
             return
         self._device = devices[0]
         try:
@@ -169,7 +179,9 @@ class Accelerator:
             return
         self.in_use = self._was_used = True
         self._since = self._clock()
-        times = ", ".join(f"{model.card.name} {ms:.1f} ms" for (model, _), ms in zip(self._twins, trial.ms, strict=True))
+        times = ", ".join(
+            f"{model.card.name} {ms:.1f} ms" for (model, _), ms in zip(self._twins, trial.ms, strict=True)
+        )
         self.text = f"Edge TPU in use ({self._device.describe()}): {times}; the CPU takes {self._reference.ms:.1f} ms for all"
         self._say(logging.INFO, self.text)
 

@@ -39,7 +39,9 @@ def failed(error: ChildError, device: CoralDevice) -> str:
     if error.stage == "start":
         return f"no process for the Edge TPU can be started ({error.text}); is the memory used up? `free -m`"
     if error.stage == "import":
-        return f"the TFLite runtime cannot be loaded for it ({_first(error.text)}); `pip install ai-edge-litert`"
+        return (
+            f"the TFLite runtime cannot be loaded for it ({_first(error.text)}); `pip install ai-edge-litert`"
+        )
     if error.stage == "load":
         return _load(error, device)
     if error.stage == "allocate":

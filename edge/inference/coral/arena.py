@@ -49,7 +49,9 @@ def lay_out(models: Sequence[tuple[TensorSpec, Sequence[TensorSpec]]]) -> tuple[
         size += -(-int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize // ALIGNMENT) * ALIGNMENT
         return slot
 
-    return [ModelSlots(place(given), tuple(place(spec) for spec in outputs)) for given, outputs in models], size
+    return [
+        ModelSlots(place(given), tuple(place(spec) for spec in outputs)) for given, outputs in models
+    ], size
 
 
 def new_memory(size: int) -> tuple[int, mmap.mmap]:
@@ -69,6 +71,9 @@ def from_json(entry: dict[str, Any]) -> ModelSlots:
 
     def slot(data: dict[str, Any]) -> Slot:
         spec = data["spec"]
-        return Slot(data["offset"], TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"], spec["scale"], spec["zero_point"]))
+        return Slot(
+            data["offset"],
+            TensorSpec(spec["name"], tuple(spec["shape"]), spec["dtype"], spec["scale"], spec["zero_point"]),
+        )
 
     return ModelSlots(slot(entry["input"]), tuple(slot(output) for output in entry["outputs"]))

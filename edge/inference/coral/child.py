@@ -42,7 +42,13 @@ class Trial:
 class Child:
     """A process that holds the compiled models on the Edge TPU. inputs: one trial input per model. Raises ChildError if it cannot be started."""
 
-    def __init__(self, models: Sequence[tuple[TFLiteModel, Path]], inputs: Sequence[Tensor], library: str, pycoral: bool) -> None:
+    def __init__(
+        self,
+        models: Sequence[tuple[TFLiteModel, Path]],
+        inputs: Sequence[Tensor],
+        library: str,
+        pycoral: bool,
+    ) -> None:
         self._slots, size = lay_out([(model.input_spec, model.output_specs) for model, _ in models])
         self._stage = "start"
         job = _job(library, pycoral, [str(path) for _, path in models], self._slots)
@@ -131,5 +137,10 @@ def _spawn(job: str, *descriptors: int) -> subprocess.Popen[bytes]:
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     quiet = None if logging.getLogger().isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     return subprocess.Popen(
-        command, pass_fds=descriptors, env=os.environ | {"PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=quiet
+        command,
+        pass_fds=descriptors,
+        env=os.environ | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=quiet,
     )

@@ -35,4 +35,6 @@ def find_compiled(models: Sequence[TFLiteModel]) -> tuple[Twins, list[TFLiteMode
 def check_compiled(compiled: ModelCard, source: ModelCard) -> None:
     """Raises ModelError where a compiled file was made of another file than the one beside it."""
     if compiled.compiled_from != source.sha256:
-        raise ModelError(f"{compiled.path}: not compiled from {source.path.name} as it is now; compile it again with `python -m convert.compile`")
+        raise ModelError(
+            f"{compiled.path}: not compiled from {source.path.name} as it is now; compile it again with `python -m convert.compile`"
+        )

@@ -58,11 +58,17 @@ def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:
         identity = _read(entry / "idVendor"), _read(entry / "idProduct")
         if identity in USB_IDS:
             bus, number = _number(entry / "busnum"), _number(entry / "devnum")
-            yield CoralDevice("usb", dev / f"bus/usb/{bus:03d}/{number:03d}", USB_IDS[identity], _number(entry / "speed"))
+            yield CoralDevice(
+                "usb", dev / f"bus/usb/{bus:03d}/{number:03d}", USB_IDS[identity], _number(entry / "speed")
+            )
 
 
 def _pcie(sys: Path, dev: Path) -> Iterator[CoralDevice]:
-    found = [e for e in sorted((sys / "bus/pci/devices").glob("*")) if (_read(e / "vendor"), _read(e / "device")) == PCI_ID]
+    found = [
+        e
+        for e in sorted((sys / "bus/pci/devices").glob("*"))
+        if (_read(e / "vendor"), _read(e / "device")) == PCI_ID
+    ]
     for i in range(len(found)):
         yield CoralDevice("pcie", dev / f"apex_{i}")
 

@@ -37,7 +37,11 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
         waiting, accelerated = model.values(), model.accelerated
         model.accelerated = None
         picture = trial_picture(model.card.width, model.card.height)
-        inputs.append(quantise(picture, model.input_spec.scale, model.input_spec.zero_point, model.input_spec.dtype)[None])
+        inputs.append(
+            quantise(picture, model.input_spec.scale, model.input_spec.zero_point, model.input_spec.dtype)[
+                None
+            ]
+        )
         model.set_values(inputs[-1])
         milliseconds += min(_timed(model) for _ in range(CPU_ROUNDS))
         outputs.append([output.values for output in model.outputs()])
@@ -48,7 +52,11 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
 
 def judge(trial: Trial, reference: Reference, slow_at: float, device: CoralDevice) -> str:
     """What is wrong with the trial; empty if nothing."""
-    pairs = [pair for got, expected in zip(trial.outputs, reference.outputs, strict=True) for pair in zip(got, expected, strict=True)]
+    pairs = [
+        pair
+        for got, expected in zip(trial.outputs, reference.outputs, strict=True)
+        for pair in zip(got, expected, strict=True)
+    ]
     steps = max(distance(got, expected) for got, expected in pairs)
     if not steps <= WRONG_AT:  # also NaN
         return advice.wrong(steps, WRONG_AT)
@@ -59,7 +67,9 @@ def judge(trial: Trial, reference: Reference, slow_at: float, device: CoralDevic
 
 def trial_picture(width: int, height: int) -> Pixels:
     """Coloured squares, the same on every machine: they make every output tensor vary. uint8 (height, width, 3) RGB."""
-    squares = np.random.default_rng(0).integers(0, 256, (-(-height // 16), -(-width // 16), 3), dtype=np.uint8)
+    squares = np.random.default_rng(0).integers(
+        0, 256, (-(-height // 16), -(-width // 16), 3), dtype=np.uint8
+    )
     return np.ascontiguousarray(squares.repeat(16, 0).repeat(16, 1)[:height, :width])
 
 

@@ -48,7 +48,9 @@ class Model:
     def __init__(self, interpreter: Any, slots: ModelSlots, memory: mmap.mmap) -> None:
         self._interpreter = interpreter
         self._input_index = _matching(interpreter.get_input_details(), [slots.input.spec])[0]
-        self._output_indices = _matching(interpreter.get_output_details(), [slot.spec for slot in slots.outputs])
+        self._output_indices = _matching(
+            interpreter.get_output_details(), [slot.spec for slot in slots.outputs]
+        )
         self._input: Tensor = slots.input.view(memory)
         self._outputs: list[Tensor] = [slot.view(memory) for slot in slots.outputs]
 
@@ -63,12 +65,16 @@ class Model:
 def _matching(details: list[dict[str, Any]], wanted: list[Any]) -> list[int]:
     """Tensor indices in the wanted order: by name, or in the file's own order where the names are others. Raises MismatchError."""
     by_name = {detail["name"]: detail for detail in details}
-    ordered = [by_name[spec.name] for spec in wanted] if all(spec.name in by_name for spec in wanted) else details
+    ordered = (
+        [by_name[spec.name] for spec in wanted] if all(spec.name in by_name for spec in wanted) else details
+    )
     for spec, detail in zip(wanted, ordered, strict=False):
         got = tensor_spec(detail)
         same = (got.shape, got.dtype, got.zero_point) == (spec.shape, spec.dtype, spec.zero_point)
         if not same or abs(got.scale - spec.scale) > SCALE_TOLERANCE * spec.scale:
-            raise MismatchError(f"{got.name} is {got.dtype} {got.shape} {got.scale:g}/{got.zero_point}, {spec} is expected")
+            raise MismatchError(
+                f"{got.name} is {got.dtype} {got.shape} {got.scale:g}/{got.zero_point}, {spec} is expected"
+            )
     if len(ordered) != len(wanted):
         raise MismatchError(f"it has {len(ordered)} tensors where {len(wanted)} are expected")
     return [int(detail["index"]) for detail in ordered]
@@ -106,8 +112,12 @@ def _load(job: Job, channel: socket.socket, memory: mmap.mmap) -> list[Model]:
         else:
             delegate = runtime.load_delegate(job.library)
             _say(channel, {"stage": "allocate"})
-            plain = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # nothing but the Edge TPU is to take over operations here
-            interpreter = runtime.Interpreter(path, experimental_delegates=[delegate], experimental_op_resolver_type=plain)
+            plain = (
+                runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            )  # nothing but the Edge TPU is to take over operations here
+            interpreter = runtime.Interpreter(
+                path, experimental_delegates=[delegate], experimental_op_resolver_type=plain
+            )
         interpreter.allocate_tensors()
         models.append(Model(interpreter, slots, memory))
     return models
@@ -143,7 +153,9 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     data = json.loads(arguments[0])
-    job = Job(data["library"], data["pycoral"], tuple((path, from_json(slots)) for path, slots in data["models"]))
+    job = Job(
+        data["library"], data["pycoral"], tuple((path, from_json(slots)) for path, slots in data["models"])
+    )
     with socket.socket(fileno=int(arguments[1])) as channel:
         try:
             work(job, channel, mmap.mmap(int(arguments[2]), 0))

@@ -64,7 +64,11 @@ class LampSet:
 
     def describe(self, state: State) -> str:
         colour, pattern = self._colour(state), self._patterns[state]
-        return f"{colour} {_words(pattern)}" if pattern != "off" and colour in self._leds else f"{', '.join(self._leds)} off"
+        return (
+            f"{colour} {_words(pattern)}"
+            if pattern != "off" and colour in self._leds
+            else f"{', '.join(self._leds)} off"
+        )
 
     def close(self) -> None:
         for led in self._leds.values():
@@ -154,10 +158,18 @@ def build_outputs(config: GpioConfig, factory: Any, keep: Callable[[Any], Any]) 
 
     outputs: list[Output] = []
     if config.relay:  # first: off as early as can be
-        outputs.append(Relay(make(DigitalOutputDevice, "relay", config.relay), State(config.relay_on), config.relay_max_on_s))
+        outputs.append(
+            Relay(
+                make(DigitalOutputDevice, "relay", config.relay),
+                State(config.relay_on),
+                config.relay_max_on_s,
+            )
+        )
     if config.led:
         outputs.append(Lamp("led", make(LED, "led", config.led), patterns))
-    if colours := {name: make(LED, name, pin) for name in ("red", "amber", "green") if (pin := getattr(config, name))}:
+    if colours := {
+        name: make(LED, name, pin) for name in ("red", "amber", "green") if (pin := getattr(config, name))
+    }:
         outputs.append(LampSet(colours, patterns))
     if config.rgb_pins():
         outputs.append(RgbLamp(make(RGBLED, "rgb", *config.rgb_pins(), pwm=False), patterns))

@@ -17,7 +17,9 @@ HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 """Labels of the chip behind the header: up to Pi 3 and Zero 2, Pi 4, Pi 5. Its number differs between boards and even between kernels."""
 
 DEVICES = Path("/dev")
-INSTALL = "`sudo apt install python3-gpiozero python3-lgpio`, or away from a Pi `pip install 'mask-edge[gpio]'`"
+INSTALL = (
+    "`sudo apt install python3-gpiozero python3-lgpio`, or away from a Pi `pip install 'mask-edge[gpio]'`"
+)
 MOCK_HINT = '[gpio] factory = "mock" runs without pins'
 
 
@@ -35,7 +37,9 @@ def open_factory(kind: str) -> Any:
         return MockFactory()
     if Device.pin_factory is None and "GPIOZERO_PIN_FACTORY" not in os.environ:
         with explained():
-            Device.pin_factory = _lgpio_factory()  # one for all: two factories would fight over the chip; gpiozero closes it at exit
+            Device.pin_factory = (
+                _lgpio_factory()
+            )  # one for all: two factories would fight over the chip; gpiozero closes it at exit
     return Device.pin_factory
 
 
@@ -95,7 +99,9 @@ def header_chip(lgpio: Any, chips: list[Path]) -> int:
     labels = []
     for path in chips:
         if not os.access(path, os.R_OK | os.W_OK):
-            raise SinkError(f"gpio: no permission for {path}; `sudo usermod -aG gpio $USER`, then log in again")
+            raise SinkError(
+                f"gpio: no permission for {path}; `sudo usermod -aG gpio $USER`, then log in again"
+            )
         number = int(path.name.removeprefix("gpiochip"))
         handle = lgpio.gpiochip_open(number)
         try:

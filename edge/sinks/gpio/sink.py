@@ -52,7 +52,9 @@ class GpioSink:
         with self._lock:
             if not self._stale and self._clock() - self._fed_at > self._config.stale_after_s:
                 self._stale = True
-                log.warning("gpio: no decision for %g s: showing uncertain, relay open", self._config.stale_after_s)
+                log.warning(
+                    "gpio: no decision for %g s: showing uncertain, relay open", self._config.stale_after_s
+                )
                 self._show(State.UNCERTAIN)
 
     def close(self) -> None:

@@ -92,7 +92,9 @@ def _set_up(config: ScreenConfig, serial: Any, pins: HeaderPins) -> Any:
     try:
         return driver(serial, width=width, height=height, rotate=config.rotate, **options)
     except luma.core.error.DeviceDisplayModeError as error:
-        raise ConfigError(f"screen: {config.device}: {error}; check [screen] device, width and height") from error
+        raise ConfigError(
+            f"screen: {config.device}: {error}; check [screen] device, width and height"
+        ) from error
     except (luma.core.error.Error, OSError) as error:
         raise SinkError(f"screen: {config.device} cannot be set up ({error}); check its wires") from error
 
@@ -108,7 +110,12 @@ def _lcd(config: ScreenConfig, pins: HeaderPins) -> tuple[Any, dict[str, Any]]:
 
     options = {"gpio": pins, "gpio_LIGHT": config.backlight, "active_low": False}
     if config.device == "st7735":
-        options |= {"h_offset": config.h_offset, "v_offset": config.v_offset, "bgr": config.bgr, "inverse": config.inverse}
+        options |= {
+            "h_offset": config.h_offset,
+            "v_offset": config.v_offset,
+            "bgr": config.bgr,
+            "inverse": config.inverse,
+        }
     return getattr(device, config.device), options
 
 
@@ -125,7 +132,9 @@ def _open_i2c(config: ScreenConfig) -> Any:
     except (Error, OSError) as error:
         serial.cleanup()
         cure = f"check the wires; `i2cdetect -y {config.i2c_port}` shows what does"
-        raise SinkError(f"screen: nothing answers at address 0x{config.i2c_address:02X} of {path}; {cure}") from error
+        raise SinkError(
+            f"screen: nothing answers at address 0x{config.i2c_address:02X} of {path}; {cure}"
+        ) from error
     return serial
 
 
@@ -135,7 +144,13 @@ def _open_spi(config: ScreenConfig, pins: HeaderPins) -> Any:
     path = DEVICES / f"spidev{config.spi_port}.{config.spi_device}"
     _check(path, "spi")
     with _bus_explained(path):
-        return spi(gpio=pins, port=config.spi_port, device=config.spi_device, gpio_DC=config.dc, gpio_RST=config.reset)
+        return spi(
+            gpio=pins,
+            port=config.spi_port,
+            device=config.spi_device,
+            gpio_DC=config.dc,
+            gpio_RST=config.reset,
+        )
 
 
 @contextmanager
@@ -152,9 +167,13 @@ def _bus_explained(path: Path) -> Iterator[None]:
 
 def _check(path: Path, bus: str) -> None:
     if not path.exists():
-        raise SinkError(f"screen: no {path}; switch the bus on with `sudo raspi-config nonint do_{bus} 0`, then reboot")
+        raise SinkError(
+            f"screen: no {path}; switch the bus on with `sudo raspi-config nonint do_{bus} 0`, then reboot"
+        )
     if not os.access(path, os.R_OK | os.W_OK):
-        raise SinkError(f"screen: no permission for {path}; `sudo usermod -aG {bus} $USER`, then log in again")
+        raise SinkError(
+            f"screen: no permission for {path}; `sudo usermod -aG {bus} $USER`, then log in again"
+        )
 
 
 class HeaderPins:

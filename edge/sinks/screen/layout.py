@@ -32,7 +32,9 @@ def render(message: Message, width: int, height: int, mode: str) -> Any:
     """
     from PIL import Image, ImageDraw
 
-    words, ground = COLOURS[message.state] if mode == "RGB" else ((0, 255) if message.state is State.DENY else (255, 0))
+    words, ground = (
+        COLOURS[message.state] if mode == "RGB" else ((0, 255) if message.state is State.DENY else (255, 0))
+    )
     image = Image.new(mode, (width, height), ground)
     draw = ImageDraw.Draw(image)
     if mode == "1":
@@ -43,7 +45,9 @@ def render(message: Message, width: int, height: int, mode: str) -> Any:
     return image
 
 
-def _draw_detail(draw: Any, details: tuple[str, ...], width: int, height: int, margin: int, colour: Any) -> int:
+def _draw_detail(
+    draw: Any, details: tuple[str, ...], width: int, height: int, margin: int, colour: Any
+) -> int:
     """The first of the small lines that fits, at the foot; returns where it begins, px."""
     if height < MIN_HEIGHT_FOR_DETAIL:
         return height
@@ -101,7 +105,9 @@ def load_font(size: int) -> Any:
     try:
         from PIL import ImageFont
     except ImportError as error:
-        raise MissingLibraryError("screen: Pillow is not installed; `sudo apt install python3-pil`, or `pip install pillow`") from error
+        raise MissingLibraryError(
+            "screen: Pillow is not installed; `sudo apt install python3-pil`, or `pip install pillow`"
+        ) from error
 
     try:
         return ImageFont.truetype("DejaVuSans-Bold.ttf", size)
@@ -109,5 +115,8 @@ def load_font(size: int) -> Any:
         pass
     try:
         return ImageFont.load_default(size)
-    except (TypeError, OSError) as error:  # Pillow before 10.1 knows no size, and one without FreeType no scalable font
+    except (
+        TypeError,
+        OSError,
+    ) as error:  # Pillow before 10.1 knows no size, and one without FreeType no scalable font
         raise MissingLibraryError("screen: no scalable font; `sudo apt install fonts-dejavu-core`") from error

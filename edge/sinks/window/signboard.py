@@ -9,7 +9,12 @@ from edge.pictures.files import import_cv2
 from edge.sinks.message import STATE_COLOURS, Message, message_for
 from edge.types import BoundingBox, FrameResult, Label, Pixels, State, TrackStatus
 
-SHORT = {Label.WITH_MASK: "mask", Label.WITHOUT_MASK: "no mask", Label.INCORRECT_MASK: "wrong", Label.UNKNOWN: "?"}
+SHORT = {
+    Label.WITH_MASK: "mask",
+    Label.WITHOUT_MASK: "no mask",
+    Label.INCORRECT_MASK: "wrong",
+    Label.UNKNOWN: "?",
+}
 
 BANNER = 0.24
 """Share of the height that the words take."""
@@ -42,17 +47,29 @@ def _draw_view(area: Pixels, result: FrameResult) -> None:
     width, height = round(result.frame.width * scale), round(result.frame.height * scale)
     left, top = (area.shape[1] - width) // 2, (area.shape[0] - height) // 2
     view = area[top : top + height, left : left + width]
-    view[:] = cv2.resize(result.frame.pixels, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    view[:] = cv2.resize(
+        result.frame.pixels, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     tracks = [track for track in result.tracks if track.status is not TrackStatus.LOST]
     for track in tracks:
         box = track.box.scale(scale, scale)
-        cv2.rectangle(view, (round(box.xmin), round(box.ymin)), (round(box.xmax), round(box.ymax)), COLOURS[track.label], max(2, height // 110))
+        cv2.rectangle(
+            view,
+            (round(box.xmin), round(box.ymin)),
+            (round(box.xmax), round(box.ymax)),
+            COLOURS[track.label],
+            max(2, height // 110),
+        )
     placed: list[Rectangle] = []
     for track in tracks:  # after all boxes, so that none runs through a word
-        placed.append(_draw_label(view, SHORT[track.label], track.box.scale(scale, scale), COLOURS[track.label], placed))
+        placed.append(
+            _draw_label(view, SHORT[track.label], track.box.scale(scale, scale), COLOURS[track.label], placed)
+        )
 
 
-def _draw_label(view: Pixels, text: str, box: BoundingBox, colour: tuple[int, int, int], placed: list[Rectangle]) -> Rectangle:
+def _draw_label(
+    view: Pixels, text: str, box: BoundingBox, colour: tuple[int, int, int], placed: list[Rectangle]
+) -> Rectangle:
     """At the box, where no other label is; smaller in a crowd. Returns where."""
     cv2 = import_cv2()
     for share in (LABEL, LABEL * 0.7, LABEL * 0.5):
@@ -65,7 +82,16 @@ def _draw_label(view: Pixels, text: str, box: BoundingBox, colour: tuple[int, in
             break
     left, top, right, bottom = spot = (free or spots)[0]
     cv2.rectangle(view, (left, top), (right, bottom), colour, -1)
-    cv2.putText(view, text, (left + margin, top + margin + height), cv2.FONT_HERSHEY_DUPLEX, scale, _ink_on(colour), thickness, cv2.LINE_AA)
+    cv2.putText(
+        view,
+        text,
+        (left + margin, top + margin + height),
+        cv2.FONT_HERSHEY_DUPLEX,
+        scale,
+        _ink_on(colour),
+        thickness,
+        cv2.LINE_AA,
+    )
     return spot
 
 
@@ -74,7 +100,10 @@ def _spots(box: BoundingBox, width: int, height: int, view: Pixels) -> list[Rect
     spots = []
     for top in (box.ymin - height, box.ymax, box.ymin):
         for left in (box.xmin, box.xmax - width):
-            x, y = max(0, min(round(left), view.shape[1] - width)), max(0, min(round(top), view.shape[0] - height))
+            x, y = (
+                max(0, min(round(left), view.shape[1] - width)),
+                max(0, min(round(top), view.shape[0] - height)),
+            )
             spots.append((x, y, x + width, y + height))
     return spots
 
@@ -85,11 +114,16 @@ def _draw_banner(area: Pixels, message: Message) -> None:
     height, width = area.shape[:2]
     _centre(area, message.title, height * 0.33, height * 0.44, width * 0.94, ground)
     largest = _fit("H", width, height * 0.2)[0]
-    detail = next((text for text in message.details if _fit(text, width * 0.94, height * 0.2)[0] > 0.8 * largest), message.details[-1])
+    detail = next(
+        (text for text in message.details if _fit(text, width * 0.94, height * 0.2)[0] > 0.8 * largest),
+        message.details[-1],
+    )
     _centre(area, detail, height * 0.77, height * 0.2, width * 0.94, ground)
 
 
-def _centre(area: Pixels, text: str, middle: float, tall: float, wide: float, ground: tuple[int, int, int]) -> None:
+def _centre(
+    area: Pixels, text: str, middle: float, tall: float, wide: float, ground: tuple[int, int, int]
+) -> None:
     cv2 = import_cv2()
     scale, thickness = _fit(text, wide, tall)
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, thickness)

@@ -90,14 +90,24 @@ def _desktop_that_works() -> Iterator[None]:
 
     The child stays until ours is open: a bare X server starts anew when its last window goes, and would refuse us meanwhile.
     """
-    child = subprocess.Popen([sys.executable, "-c", PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROBE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout is not None
     impatience = threading.Timer(PROBE_LIMIT_S, child.kill)
     impatience.start()
     try:
         if child.stdout.readline() != "open\n":
-            said = [line for line in child.communicate()[1].splitlines() if line.strip()] or ["it does not answer"]
-            raise SinkError(f"window: the desktop at DISPLAY={os.environ.get('DISPLAY', '')} cannot be used ({said[0]})")
+            said = [line for line in child.communicate()[1].splitlines() if line.strip()] or [
+                "it does not answer"
+            ]
+            raise SinkError(
+                f"window: the desktop at DISPLAY={os.environ.get('DISPLAY', '')} cannot be used ({said[0]})"
+            )
         yield
     finally:
         impatience.cancel()

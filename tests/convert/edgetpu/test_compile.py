@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from convert.compile import build_parser, main
-from convert.edgetpu.log import FAILURES, CompileError, LogRow, find_failure, find_version, parse_bytes, parse_models, parse_rows
+from convert.edgetpu.log import (
+    FAILURES,
+    CompileError,
+    LogRow,
+    find_failure,
+    find_version,
+    parse_bytes,
+    parse_models,
+    parse_rows,
+)
 from edge.errors import MissingLibraryError, ModelError, UsageError
 from edge.inference.card import load_card, sha256_of
 from tests.builders import DATA
@@ -52,13 +61,25 @@ class Compiler:
         self.calls_file = folder / "calls.jsonl"
 
     def replays(self, log: str, **plan) -> None:
-        plan = {"log": log, "writes": True, "operation_logs": {}, "hangs": "", "signal": 0, "code": 0, "calls": str(self.calls_file)} | plan
+        plan = {
+            "log": log,
+            "writes": True,
+            "operation_logs": {},
+            "hangs": "",
+            "signal": 0,
+            "code": 0,
+            "calls": str(self.calls_file),
+        } | plan
         self.path.write_text(STAND_IN.format(python=sys.executable, plan=json.dumps(plan)))
         self.path.chmod(0o755)
 
     @property
     def calls(self) -> list[list[str]]:
-        return [json.loads(line) for line in self.calls_file.read_text().splitlines()] if self.calls_file.is_file() else []
+        return (
+            [json.loads(line) for line in self.calls_file.read_text().splitlines()]
+            if self.calls_file.is_file()
+            else []
+        )
 
 
 @pytest.fixture
@@ -130,7 +151,10 @@ def test_what_should_map_and_does_not_fails_and_keeps_nothing(compiler, model_co
     compiler.replays(log_of("partly"))
     assert run(out, model_copy("brightness")) == 1
     text, err = capsys.readouterr()
-    assert "SHOULD HAVE MAPPED: FULLY_CONNECTED: 0 of 1 mapped (Operation is otherwise supported, but not mapped due to some" in text
+    assert (
+        "SHOULD HAVE MAPPED: FULLY_CONNECTED: 0 of 1 mapped (Operation is otherwise supported, but not mapped due to some"
+        in text
+    )
     assert "SHOULD HAVE MAPPED: SOFTMAX: 0 of 1 mapped (More than one subgraph is not supported)" in text
     assert "MEAN:" not in text
     assert "--allow-cpu" in err
@@ -141,7 +165,11 @@ def test_allow_cpu_keeps_it(compiler, model_copy, out):
     compiler.replays(log_of("partly"))
     assert run(out, model_copy("brightness"), "--allow-cpu") == 0
     card = json.loads((out / "brightness_edgetpu.json").read_text())
-    assert [row["status"] == "Mapped to Edge TPU" for row in card["edgetpu"]["operations"]] == [False, False, True]
+    assert [row["status"] == "Mapped to Edge TPU" for row in card["edgetpu"]["operations"]] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_what_is_not_expected_to_map_may_stay_on_the_cpu(compiler, model_copy, out, capsys):
@@ -156,13 +184,18 @@ def test_what_is_not_expected_to_map_may_stay_on_the_cpu(compiler, model_copy, o
 
 def test_without_co_compile_each_model_has_a_call_of_its_own(compiler, model_copy, out):
     both = log_of("co_compiled")
-    compiler.replays(both, operation_logs={name: log_of(f"co_compiled_{name}") for name in ("blobs", "brightness")})
+    compiler.replays(
+        both, operation_logs={name: log_of(f"co_compiled_{name}") for name in ("blobs", "brightness")}
+    )
     assert run(out, model_copy("blobs"), model_copy("brightness")) == 0
     assert [len([word for word in call if word.endswith(".tflite")]) for call in compiler.calls] == [1, 1]
 
 
 def test_co_compile_is_one_call_and_shares_the_chip(compiler, model_copy, out, capsys):
-    compiler.replays(log_of("co_compiled"), operation_logs={name: log_of(f"co_compiled_{name}") for name in ("blobs", "brightness")})
+    compiler.replays(
+        log_of("co_compiled"),
+        operation_logs={name: log_of(f"co_compiled_{name}") for name in ("blobs", "brightness")},
+    )
     assert run(out, model_copy("blobs"), model_copy("brightness"), "--co-compile") == 0
     (call,) = compiler.calls
     assert [Path(word).stem for word in call[-2:]] == ["blobs", "brightness"]
@@ -205,7 +238,9 @@ FAILED_LOGS = {
 
 @pytest.mark.parametrize("code", [0, 1])
 @pytest.mark.parametrize(("log", "kind"), FAILED_LOGS.items())
-def test_each_failure_is_told_from_the_others_whatever_the_exit_code(compiler, model_copy, out, log, kind, code):
+def test_each_failure_is_told_from_the_others_whatever_the_exit_code(
+    compiler, model_copy, out, log, kind, code
+):
     """A file that lies there does not make a failure a success: the compiler's exit code is not documented."""
     compiler.replays(log_of(log), code=code)
     with pytest.raises(CompileError) as caught:
@@ -218,7 +253,9 @@ def test_each_failure_is_told_from_the_others_whatever_the_exit_code(compiler, m
 
 
 def test_every_failure_has_its_log():
-    kinds = {find_failure(path.read_text())[0] for path in LOGS.glob("*.txt") if find_failure(path.read_text())}
+    kinds = {
+        find_failure(path.read_text())[0] for path in LOGS.glob("*.txt") if find_failure(path.read_text())
+    }
     assert kinds | {"interpreter"} == {failure.kind for failure in FAILURES}
     assert not any(find_failure(log_of(name)) for name in ("mapped", "partly", "co_compiled"))
 
@@ -279,7 +316,10 @@ def test_a_compiler_that_hangs_is_killed_with_its_children(compiler, model_copy,
 def test_without_the_compiler_one_line_says_how_to_get_it(tmp_path, model_copy, out, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    with pytest.raises(MissingLibraryError, match=r"x86-64 Linux only \(this machine is aarch64\).*coral.ai/docs/edgetpu/compiler") as caught:
+    with pytest.raises(
+        MissingLibraryError,
+        match=r"x86-64 Linux only \(this machine is aarch64\).*coral.ai/docs/edgetpu/compiler",
+    ) as caught:
         run(out, model_copy("brightness"))
     assert "\n" not in str(caught.value)
     assert not out.exists()
@@ -293,7 +333,9 @@ def test_a_program_of_another_machine(compiler, model_copy, out):
     assert caught.value.kind == "not_started"
 
 
-@pytest.mark.parametrize(("copy", "message"), [({"card": False}, "its card"), ({"content": b"JUNKJUNKJUNK"}, "not a TFLite file")])
+@pytest.mark.parametrize(
+    ("copy", "message"), [({"card": False}, "its card"), ({"content": b"JUNKJUNKJUNK"}, "not a TFLite file")]
+)
 def test_an_unusable_model_never_reaches_the_compiler(compiler, model_copy, out, copy, message):
     compiler.replays(log_of("mapped"))
     with pytest.raises(ModelError, match=message):
@@ -302,8 +344,22 @@ def test_an_unusable_model_never_reaches_the_compiler(compiler, model_copy, out,
 
 
 def test_from_the_command_line_an_error_is_one_line(model_copy, tmp_path):
-    command = [sys.executable, "-m", "convert.compile", str(model_copy("brightness")), "--out", str(tmp_path / "out")]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PATH": str(tmp_path)}, timeout=60)
+    command = [
+        sys.executable,
+        "-m",
+        "convert.compile",
+        str(model_copy("brightness")),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PATH": str(tmp_path)},
+        timeout=60,
+    )
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("python -m convert.compile: edgetpu_compiler is not on PATH")
@@ -312,7 +368,9 @@ def test_from_the_command_line_an_error_is_one_line(model_copy, tmp_path):
 # --- the log itself
 
 
-@pytest.mark.parametrize(("text", "size"), [("0.00B", 0), ("511.50KiB", 523776), ("5.90MiB", 6186598), ("1.5GiB", 1610612736)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("0.00B", 0), ("511.50KiB", 523776), ("5.90MiB", 6186598), ("1.5GiB", 1610612736)]
+)
 def test_sizes(text, size):
     assert parse_bytes(text) == size
 
@@ -327,7 +385,10 @@ def test_rows_of_one_kind_may_have_several_fates():
     rows = parse_rows(
         "Operator  Count  Status\n\nCONV_2D  11  Mapped to Edge TPU\nCONV_2D  2  More than one subgraph is not supported\nSuccess 3 x\n"
     )
-    assert rows == (LogRow("CONV_2D", 11, "Mapped to Edge TPU"), LogRow("CONV_2D", 2, "More than one subgraph is not supported"))
+    assert rows == (
+        LogRow("CONV_2D", 11, "Mapped to Edge TPU"),
+        LogRow("CONV_2D", 2, "More than one subgraph is not supported"),
+    )
 
 
 def test_models_and_version_of_a_log():

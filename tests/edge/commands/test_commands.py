@@ -18,7 +18,10 @@ from edge.sources.demo import DemoSource
 from edge.sources.live import LiveFeed
 from tests.builders import DATA, ROOT
 
-TINY = {"MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"), "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite")}
+TINY = {
+    "MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"),
+    "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +42,15 @@ def pictures(tmp_path):
 
 def run(*words: str, **options) -> subprocess.CompletedProcess:
     environment = {**os.environ, **options.pop("environment", {})}
-    return subprocess.run([sys.executable, "-m", "edge", *words], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "edge", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        timeout=60,
+        **options,
+    )
 
 
 # --- edge image
@@ -80,7 +91,8 @@ def test_min_score_leaves_faces_out(pictures, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"), [(["image", "/nowhere"], "no such file or folder"), (["run", "--source", "/nowhere"], "no such source")]
+    ("words", "message"),
+    [(["image", "/nowhere"], "no such file or folder"), (["run", "--source", "/nowhere"], "no such source")],
 )
 def test_errors_are_one_line_and_exit_1(words, message, capsys):
     assert main(words) == 1
@@ -124,7 +136,10 @@ def test_what_nobody_foresaw_is_one_line_and_exits_1(pictures, capsys, monkeypat
 
     monkeypatch.setattr("edge.commands.image.run_image", broken)
     assert main(["image", str(pictures)]) == 1
-    assert capsys.readouterr().err == "mask-edge: KeyError: 'what': not foreseen; run it again with --debug, and report what it prints\n"
+    assert (
+        capsys.readouterr().err
+        == "mask-edge: KeyError: 'what': not foreseen; run it again with --debug, and report what it prints\n"
+    )
     with pytest.raises(KeyError):
         main(["image", "--debug", str(pictures)])
 
@@ -164,7 +179,18 @@ def test_jsonl_on_stdout_is_nothing_but_json(pictures):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_live_run_cleanly(number, tmp_path):
     path = tmp_path / "a.jsonl"
-    command = [sys.executable, "-m", "edge", "run", "--source", "demo", "--jsonl", str(path), "--jsonl-frames", "all"]
+    command = [
+        sys.executable,
+        "-m",
+        "edge",
+        "run",
+        "--source",
+        "demo",
+        "--jsonl",
+        str(path),
+        "--jsonl-frames",
+        "all",
+    ]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not (path.is_file() and path.stat().st_size) and time.monotonic() < deadline:
@@ -192,7 +218,16 @@ def test_the_demo_writes_pictures_and_decisions(tmp_path, capsys, monkeypatch):
 def test_bench_reports_every_stage(capsys):
     assert main(["bench", "--frames", "5", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert set(report["stages_ms"]) == {"read", "resize", "detect", "crop", "classify", "track", "decide", "loop"}
+    assert set(report["stages_ms"]) == {
+        "read",
+        "resize",
+        "detect",
+        "crop",
+        "classify",
+        "track",
+        "decide",
+        "loop",
+    }
     assert report["frames"] == 5
     assert report["loop_to_invoke"] > 1
     assert report["peak_memory_mb"] > 10
@@ -233,14 +268,18 @@ def test_a_closed_pipe_ends_the_command_without_a_traceback(words):
 
 
 @pytest.mark.parametrize("gives_up_after_s", [0.5, 1000.0], ids=["given up", "stopped by SIGTERM"])
-def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(monkeypatch, capsys, gives_up_after_s):
+def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(
+    monkeypatch, capsys, gives_up_after_s
+):
     release = threading.Event()
 
     class HangingCamera(DemoSource):
         def read(self, timeout):
             release.wait(30)
 
-    feed = LiveFeed(lambda: HangingCamera(realtime=True), hangs_after_s=0.1, gives_up_after_s=gives_up_after_s)
+    feed = LiveFeed(
+        lambda: HangingCamera(realtime=True), hangs_after_s=0.1, gives_up_after_s=gives_up_after_s
+    )
     left = []
     monkeypatch.setattr("edge.sources.open_source", lambda *_: feed)
     monkeypatch.setattr("edge.commands.main.os._exit", left.append)

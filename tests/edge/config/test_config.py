@@ -18,7 +18,12 @@ def test_file_environment_and_flags_win_in_this_order(tmp_path):
     path = write(tmp_path, '[source]\nuri = "file"\nfps = 5\nwidth = 320\n[decision]\nhold_s = 2\n')
     environment = {"MASK_EDGE_SOURCE_URI": "environment", "MASK_EDGE_SOURCE_FPS": "7", "OTHER": "x"}
     config = load_config(path, environment, {"source": {"uri": "flag", "fps": None}})
-    assert (config.source.uri, config.source.fps, config.source.width, config.source.height) == ("flag", 7, 320, 480)
+    assert (config.source.uri, config.source.fps, config.source.width, config.source.height) == (
+        "flag",
+        7,
+        320,
+        480,
+    )
     assert config.decision.hold_s == 2.0
     assert isinstance(config.decision.hold_s, float)
 
@@ -46,7 +51,10 @@ def test_mistakes_name_the_file_the_key_and_the_cure(tmp_path, text, words):
     assert caught.value.exit_code == 78
 
 
-@pytest.mark.parametrize(("name", "value"), [("MASK_EDGE_SOURCE_FPS", "many"), ("MASK_EDGE_SOURCE_COLOUR", "1"), ("MASK_EDGE_NOTHING", "1")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MASK_EDGE_SOURCE_FPS", "many"), ("MASK_EDGE_SOURCE_COLOUR", "1"), ("MASK_EDGE_NOTHING", "1")],
+)
 def test_mistakes_in_the_environment_are_errors_too(name, value):
     with pytest.raises(ConfigError, match="environment"):
         load_config(None, {name: value})
@@ -65,11 +73,16 @@ def test_a_missing_file_points_to_the_example(tmp_path):
 
 def test_the_example_is_valid_as_it_is_and_with_every_line_switched_on(tmp_path):
     assert load_config(write(tmp_path, example()), {}) == Config()
-    on = "\n".join(line[1:] if line.startswith("#") and not line.startswith("# ") else line for line in example().splitlines())
+    on = "\n".join(
+        line[1:] if line.startswith("#") and not line.startswith("# ") else line
+        for line in example().splitlines()
+    )
     assert "\nuri = " in on
     assert load_config(write(tmp_path, on), {}) == Config()
 
 
 def test_what_show_prints_can_be_read_back(tmp_path):
-    config = load_config(None, {"MASK_EDGE_SOURCE_URI": 'a "quoted" name', "MASK_EDGE_DECISION_HOLD_S": "1.5"})
+    config = load_config(
+        None, {"MASK_EDGE_SOURCE_URI": 'a "quoted" name', "MASK_EDGE_DECISION_HOLD_S": "1.5"}
+    )
     assert load_config(write(tmp_path, as_toml(config)), {}) == config

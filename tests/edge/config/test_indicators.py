@@ -14,7 +14,11 @@ from edge.errors import ConfigError
 
 pytest.importorskip("gpiozero")
 pytest.importorskip("luma.core")
-MOCKED = Config(gpio=GpioConfig(red=17, factory="mock"), screen=ScreenConfig(device="dummy"), window=WindowConfig(show=True))
+MOCKED = Config(
+    gpio=GpioConfig(red=17, factory="mock"),
+    screen=ScreenConfig(device="dummy"),
+    window=WindowConfig(show=True),
+)
 
 
 @pytest.fixture
@@ -53,7 +57,9 @@ def test_one_that_may_come_later_is_kept(monkeypatch, tmp_path, caplog):
     monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
     monkeypatch.setattr("edge.sinks.gpio.pins.DEVICES", tmp_path)
     monkeypatch.setattr("edge.sinks.screen.displays.DEVICES", tmp_path)
-    config = replace(MOCKED, gpio=GpioConfig(red=17), screen=ScreenConfig(device="ssd1306"), window=WindowConfig())
+    config = replace(
+        MOCKED, gpio=GpioConfig(red=17), screen=ScreenConfig(device="ssd1306"), window=WindowConfig()
+    )
     caplog.set_level(logging.WARNING)
     assert build(config) == ["gpio", "screen"]
     assert len(caplog.records) == 2
@@ -84,7 +90,10 @@ def test_the_demo_says_what_the_lamps_would_do(monkeypatch, tmp_path, capsys):
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        assert main(["demo", "--seconds", "0.5", "--out", str(tmp_path), "--sink", "gpio", "--sink", "screen"]) == 0
+        assert (
+            main(["demo", "--seconds", "0.5", "--out", str(tmp_path), "--sink", "gpio", "--sink", "screen"])
+            == 0
+        )
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)

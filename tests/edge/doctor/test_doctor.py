@@ -19,7 +19,10 @@ from tests.boardtree import add_users, hwmon, make_pi, write
 from tests.builders import DATA
 from tests.coral_fakes import tiny_models
 
-TINY = {"MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"), "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite")}
+TINY = {
+    "MASK_EDGE_DETECTOR_MODEL": str(DATA / "blobs.tflite"),
+    "MASK_EDGE_CLASSIFIER_MODEL": str(DATA / "brightness.tflite"),
+}
 
 
 def completed(out: str = "", code: int = 0) -> subprocess.CompletedProcess:
@@ -64,7 +67,10 @@ def test_a_program_that_does_not_end_is_ended():
         run_program(["sleep", "60"], 0.05)
 
 
-@pytest.mark.parametrize(("results", "code"), [([ok("a")], 0), ([ok("a"), warn("b", "c")], 0), ([warn("b", "c"), fail("d", "e"), ok("a")], 1)])
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [([ok("a")], 0), ([ok("a"), warn("b", "c")], 0), ([warn("b", "c"), fail("d", "e"), ok("a")], 1)],
+)
 def test_only_a_failure_exits_with_1(tmp_path, results, code):
     checks = [Check(f"check{index}", lambda _, result=result: result) for index, result in enumerate(results)]
     lines = []
@@ -75,7 +81,9 @@ def test_only_a_failure_exits_with_1(tmp_path, results, code):
 
 def test_the_report_says_what_to_do_in_a_line_of_its_own(tmp_path):
     lines = []
-    run_doctor(context(tmp_path), False, False, lines.append, [Check("lamp", lambda _: fail("dark", "change it"))])
+    run_doctor(
+        context(tmp_path), False, False, lines.append, [Check("lamp", lambda _: fail("dark", "change it"))]
+    )
     assert lines[0] == "fail  lamp           dark\n                     -> change it"
     assert lines[1] == "1 checks: 0 ok, 0 warn, 1 fail"
 
@@ -93,7 +101,13 @@ def test_json_is_one_object(tmp_path):
 
 def test_quick_leaves_out_what_is_slow(tmp_path):
     lines = []
-    run_doctor(context(tmp_path), True, False, lines.append, [Check("a", lambda _: ok("")), Check("b", lambda _: ok(""), quick=False)])
+    run_doctor(
+        context(tmp_path),
+        True,
+        False,
+        lines.append,
+        [Check("a", lambda _: ok("")), Check("b", lambda _: ok(""), quick=False)],
+    )
     assert len(lines) == 2
 
 
@@ -128,7 +142,10 @@ def test_an_old_release_on_a_pi_is_a_warning_and_on_a_pc_is_none(tmp_path):
     assert system.check_os(context(tmp_path)).status is Status.OK
 
 
-@pytest.mark.parametrize(("free", "status"), [(20_000, Status.OK), (500, Status.OK), (499, Status.WARN), (50, Status.WARN), (49, Status.FAIL)])
+@pytest.mark.parametrize(
+    ("free", "status"),
+    [(20_000, Status.OK), (500, Status.OK), (499, Status.WARN), (50, Status.WARN), (49, Status.FAIL)],
+)
 def test_disk(free, status):
     assert system.judge_disk(free, 30_000).status is status
 
@@ -138,7 +155,8 @@ def test_little_memory_is_a_warning(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("celsius", "status", "words"), [(79.9, Status.OK, ""), (80.0, Status.WARN, ": too hot"), (86.0, Status.WARN, "far too hot")]
+    ("celsius", "status", "words"),
+    [(79.9, Status.OK, ""), (80.0, Status.WARN, ": too hot"), (86.0, Status.WARN, "far too hot")],
 )
 def test_temperature(tmp_path, celsius, status, words):
     make_pi(tmp_path, celsius=celsius)
@@ -159,7 +177,9 @@ def test_temperature(tmp_path, celsius, status, words):
     ],
 )
 def test_power_warnings(tmp_path, options, past, words):
-    result = system.check_power(context(make_pi(tmp_path, **options), out=f"throttled={past}\n", programs=("vcgencmd",)))
+    result = system.check_power(
+        context(make_pi(tmp_path, **options), out=f"throttled={past}\n", programs=("vcgencmd",))
+    )
     assert result.status is Status.WARN
     assert words in result.detail
 
@@ -170,7 +190,12 @@ def test_a_vcgencmd_that_may_not_or_hangs_is_no_trouble(tmp_path):
 
     machine = Context(Config(), root=make_pi(tmp_path), run=hang, has=lambda name: True)
     assert system.check_power(machine).status is Status.OK
-    assert system.check_power(context(tmp_path, out="VCHI initialization failed\n", code=255, programs=("vcgencmd",))).status is Status.OK
+    assert (
+        system.check_power(
+            context(tmp_path, out="VCHI initialization failed\n", code=255, programs=("vcgencmd",))
+        ).status
+        is Status.OK
+    )
 
 
 # --- what was installed
@@ -206,7 +231,9 @@ def test_models_are_compared_with_their_cards(tmp_path, model_copy):
     assert "SHA-256" in bad.detail
 
 
-@pytest.mark.parametrize(("named", "file"), [("auto", "face_detector.tflite"), ("wide", "face_detector_wide.tflite")])
+@pytest.mark.parametrize(
+    ("named", "file"), [("auto", "face_detector.tflite"), ("wide", "face_detector_wide.tflite")]
+)
 def test_the_configured_detector_is_the_one_that_is_checked(tmp_path, named, file):
     result = software.check_models(context(tmp_path, Config(detector=DetectorConfig(model=named))))
     assert result.status is Status.OK
@@ -249,7 +276,13 @@ def test_what_is_wrong_in_the_child_comes_back_as_one_line():
 
 
 @pytest.mark.parametrize(
-    ("out", "code", "words"), [("", -4, "crashes here (SIGILL)"), ("", -11, "SIGSEGV"), ("talk\n", 1, "but: talk"), ("[1]", 0, "no answer")]
+    ("out", "code", "words"),
+    [
+        ("", -4, "crashes here (SIGILL)"),
+        ("", -11, "SIGSEGV"),
+        ("talk\n", 1, "but: talk"),
+        ("[1]", 0, "no answer"),
+    ],
 )
 def test_a_child_that_dies_or_talks_nonsense_is_a_finding(tmp_path, out, code, words):
     result = software.check_runtime(context(tmp_path, out=out, code=code))
@@ -308,8 +341,12 @@ def test_an_exchanged_picture_of_a_room_is_noticed():
 
 
 def test_a_camera_error_is_split_into_cause_and_cure(tmp_path):
-    machine = context(tmp_path, out='{"error": "usb:0: no device /dev/video0 (present: none); plug the camera in"}')
-    assert camera.check_camera(machine) == fail("usb:0: no device /dev/video0 (present: none)", "plug the camera in")
+    machine = context(
+        tmp_path, out='{"error": "usb:0: no device /dev/video0 (present: none); plug the camera in"}'
+    )
+    assert camera.check_camera(machine) == fail(
+        "usb:0: no device /dev/video0 (present: none)", "plug the camera in"
+    )
 
 
 def test_a_camera_whose_driver_hangs_or_crashes(tmp_path):
@@ -324,7 +361,12 @@ def test_the_running_services_camera_is_left_alone(tmp_path):
     def never(words, timeout, text=""):
         raise AssertionError("opened")
 
-    machine = Context(Config(), root=tmp_path, run=never, service={"ActiveState": "active", "StatusText": "IDLE: nobody in view; 14.9 fps"})
+    machine = Context(
+        Config(),
+        root=tmp_path,
+        run=never,
+        service={"ActiveState": "active", "StatusText": "IDLE: nobody in view; 14.9 fps"},
+    )
     result = camera.check_camera(machine)
     assert result.status is Status.OK
     assert "the running service's (IDLE: nobody in view; 14.9 fps)" in result.detail
@@ -348,13 +390,18 @@ def test_what_the_running_service_sees_counts(tmp_path, text, status):
 
 @pytest.mark.parametrize(("uri", "status"), [("demo", Status.OK), ("/nowhere.mp4", Status.FAIL)])
 def test_without_a_camera_nothing_is_opened(tmp_path, uri, status):
-    assert camera.check_camera(context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": uri}))).status is status
+    assert (
+        camera.check_camera(context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": uri}))).status
+        is status
+    )
 
 
 def test_passwords_stay_out_of_the_report(tmp_path):
     config = load_config(None, {"MASK_EDGE_SOURCE_URI": "rtsp://door:secret@cam/1"})
     for code, state in [(0, "active"), (-11, "inactive")]:
-        assert "secret" not in str(camera.check_camera(context(tmp_path, config, code=code, service={"ActiveState": state})))
+        assert "secret" not in str(
+            camera.check_camera(context(tmp_path, config, code=code, service={"ActiveState": state}))
+        )
 
 
 def test_the_probe_watches_a_live_source(monkeypatch):
@@ -392,7 +439,9 @@ SERVICE = {"LoadState": "loaded", "User": "mask-edge", "ActiveState": "active"}
 
 def test_the_services_user_is_in_its_groups(tmp_path):
     add_users(make_pi(tmp_path), "mask-edge", "video", "gpio")
-    assert users.check_groups(context(tmp_path, lamps(), service=SERVICE)) == ok("mask-edge (the service's user) is in video, gpio")
+    assert users.check_groups(context(tmp_path, lamps(), service=SERVICE)) == ok(
+        "mask-edge (the service's user) is in video, gpio"
+    )
 
 
 def test_a_missing_group_fails_with_the_command(tmp_path):
@@ -418,7 +467,9 @@ def test_a_group_counts_from_the_next_login_on(tmp_path, monkeypatch):
     monkeypatch.setattr(users.os, "geteuid", lambda: 990)
     machine = context(tmp_path, load_config(None, {"MASK_EDGE_SOURCE_URI": "usb:0"}))
     monkeypatch.setattr(users.os, "getgroups", lambda: [990])
-    assert users.check_groups(machine) == warn("eve was put into video after logging in", "log out and in again")
+    assert users.check_groups(machine) == warn(
+        "eve was put into video after logging in", "log out and in again"
+    )
     monkeypatch.setattr(users.os, "getgroups", lambda: [990, 44])
     assert users.check_groups(machine) == ok("eve is in video")
     assert "gpio" in users.check_groups(context(tmp_path, lamps())).next
@@ -466,18 +517,29 @@ def test_gpio(tmp_path, monkeypatch):
     assert closed.status is Status.FAIL
     assert "usermod -aG gpio mask-edge" in closed.next
     (tmp_path / "dev/gpiochip0").chmod(0o666)
-    assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail.startswith("gpiochip0: led GPIO 17")
+    assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail.startswith(
+        "gpiochip0: led GPIO 17"
+    )
     monkeypatch.setattr(devices, "installed", lambda library: library != "lgpio")
     assert devices.check_gpio(context(tmp_path, lamps(), service=SERVICE)).detail == "lgpio not installed"
 
 
 def screen(**options) -> Config:
-    return load_config(None, {"MASK_EDGE_SOURCE_URI": "demo", **{f"MASK_EDGE_SCREEN_{key.upper()}": str(value) for key, value in options.items()}})
+    return load_config(
+        None,
+        {
+            "MASK_EDGE_SOURCE_URI": "demo",
+            **{f"MASK_EDGE_SCREEN_{key.upper()}": str(value) for key, value in options.items()},
+        },
+    )
 
 
 @pytest.mark.parametrize(
     ("config", "device", "group", "library"),
-    [(screen(device="ssd1306"), "i2c-1", "i2c", "luma.oled"), (screen(device="st7789", spi_device=1), "spidev0.1", "spi", "luma.lcd")],
+    [
+        (screen(device="ssd1306"), "i2c-1", "i2c", "luma.oled"),
+        (screen(device="st7789", spi_device=1), "spidev0.1", "spi", "luma.lcd"),
+    ],
 )
 def test_screen(tmp_path, monkeypatch, config, device, group, library):
     monkeypatch.setattr(devices, "installed", lambda name: name == library)
@@ -501,7 +563,13 @@ def test_without_a_screen_nothing_is_missing(tmp_path):
 
 
 def coral_stick(root):
-    for name, text in {"idVendor": "1a6e", "idProduct": "089a", "busnum": "2", "devnum": "3", "speed": "5000"}.items():
+    for name, text in {
+        "idVendor": "1a6e",
+        "idProduct": "089a",
+        "busnum": "2",
+        "devnum": "3",
+        "speed": "5000",
+    }.items():
         write(root, f"sys/bus/usb/devices/2-1/{name}", text)
     write(root, "dev/bus/usb/002/003", "")
 
@@ -509,10 +577,17 @@ def coral_stick(root):
 def test_coral(tmp_path):
     tiny = {"MASK_EDGE_SOURCE_URI": "demo", **TINY}
     assert devices.check_coral(context(tmp_path)) == ok("none")
-    required = devices.check_coral(context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "edgetpu"})))
+    required = devices.check_coral(
+        context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "edgetpu"}))
+    )
     assert required.status is Status.WARN
     coral_stick(tmp_path)
-    assert "not used" in devices.check_coral(context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "cpu"}))).detail
+    assert (
+        "not used"
+        in devices.check_coral(
+            context(tmp_path, load_config(None, tiny | {"MASK_EDGE_ACCELERATOR_USE": "cpu"}))
+        ).detail
+    )
     not_compiled = devices.check_coral(context(tmp_path, load_config(None, tiny)))
     assert not_compiled.status is Status.WARN
     assert "blobs_edgetpu.tflite" in not_compiled.detail
@@ -530,7 +605,9 @@ def test_coral(tmp_path):
 def test_a_coral_that_is_free_is_tried(tmp_path, answer, status, words):
     coral_stick(tmp_path)
     models = tiny_models(tmp_path / "models")
-    config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
+    config = load_config(
+        None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])}
+    )
     asked = []
 
     def run(command, timeout, text=""):
@@ -541,7 +618,9 @@ def test_a_coral_that_is_free_is_tried(tmp_path, answer, status, words):
     assert result.status is status
     assert words in result.detail
     assert "coral" in asked[0]
-    running = devices.check_coral(replace(context(tmp_path, config, service={"ActiveState": "active"}), run=run))
+    running = devices.check_coral(
+        replace(context(tmp_path, config, service={"ActiveState": "active"}), run=run)
+    )
     assert "the service has it" in running.detail
     assert len(asked) == 1
 
@@ -549,7 +628,9 @@ def test_a_coral_that_is_free_is_tried(tmp_path, answer, status, words):
 def test_a_coral_that_hangs_the_trial_is_a_warning(tmp_path):
     coral_stick(tmp_path)
     models = tiny_models(tmp_path / "models")
-    config = load_config(None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])})
+    config = load_config(
+        None, {"MASK_EDGE_CLASSIFIER_MODEL": str(models[0]), "MASK_EDGE_DETECTOR_MODEL": str(models[1])}
+    )
 
     def run(command, timeout, text=""):
         raise subprocess.TimeoutExpired(command, timeout)
@@ -593,7 +674,11 @@ def shown(**changes) -> dict:
             Status.FAIL,
             "again and again (4 times; watchdog",
         ),
-        (shown(ActiveState="failed", Result="exit-code", ExecMainStatus="78"), Status.FAIL, "has failed (exit-code, exit status 78)"),
+        (
+            shown(ActiveState="failed", Result="exit-code", ExecMainStatus="78"),
+            Status.FAIL,
+            "has failed (exit-code, exit status 78)",
+        ),
     ],
 )
 def test_service_states(tmp_path, properties, status, words):
@@ -605,14 +690,18 @@ def test_service_states(tmp_path, properties, status, words):
 
 def test_a_bad_configuration_is_told_from_other_failures(tmp_path):
     def cure(code):
-        return service.check_service(context(tmp_path, service=shown(ActiveState="failed", ExecMainStatus=code))).next
+        return service.check_service(
+            context(tmp_path, service=shown(ActiveState="failed", ExecMainStatus=code))
+        ).next
 
     assert "config check" in cure("78")
     assert "journalctl" in cure("1")
 
 
 def test_systemctl_is_read_line_by_line():
-    answer = service.read_service(lambda words, timeout, text="": completed("LoadState=loaded\nStatusText=PASS: a=b; 9 fps\n\n"))
+    answer = service.read_service(
+        lambda words, timeout, text="": completed("LoadState=loaded\nStatusText=PASS: a=b; 9 fps\n\n")
+    )
     assert answer == {"LoadState": "loaded", "StatusText": "PASS: a=b; 9 fps"}
 
 

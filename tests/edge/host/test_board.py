@@ -59,7 +59,11 @@ def test_nothing_is_known_where_there_is_nothing(tmp_path):
 @pytest.mark.parametrize("text", ["", "garbage", "\0", "12.5.3"])
 def test_nonsense_is_unknown_not_an_error(tmp_path, text):
     make_pi(tmp_path)
-    paths = ["sys/class/thermal/thermal_zone0/temp", "sys/class/hwmon/hwmon1/in0_lcrit_alarm", "sys/devices/platform/soc/soc:firmware/get_throttled"]
+    paths = [
+        "sys/class/thermal/thermal_zone0/temp",
+        "sys/class/hwmon/hwmon1/in0_lcrit_alarm",
+        "sys/devices/platform/soc/soc:firmware/get_throttled",
+    ]
     for path in [*paths, "proc/meminfo", "proc/self/statm"]:
         write(tmp_path, path, text)
     assert read_sensors(tmp_path) == Sensors(None, None, None, None)
@@ -67,7 +71,9 @@ def test_nonsense_is_unknown_not_an_error(tmp_path, text):
 
 
 def test_the_processor_is_chosen_among_the_zones_of_a_pc(tmp_path):
-    for number, (kind, value) in enumerate([("acpitz", 27800), ("iwlwifi_1", 90000), ("x86_pkg_temp", 61000)]):
+    for number, (kind, value) in enumerate(
+        [("acpitz", 27800), ("iwlwifi_1", 90000), ("x86_pkg_temp", 61000)]
+    ):
         write(tmp_path, f"sys/class/thermal/thermal_zone{number}/type", kind)
         write(tmp_path, f"sys/class/thermal/thermal_zone{number}/temp", str(value))
     assert read_sensors(tmp_path).temperature_c == 61.0
@@ -98,7 +104,10 @@ def test_heat_is_said_once_and_once_when_it_is_over(tmp_path, log):
     for second, celsius in enumerate([70, 79.9, 80, 84, 79, 76, 81, 74.9, 60]):
         make_pi(tmp_path, celsius=celsius)
         watch.look(second * 5.0)
-    assert log() == [("WARNING", "the processor is too hot (80 C) and is slowed down"), ("INFO", "the processor has cooled down")]
+    assert log() == [
+        ("WARNING", "the processor is too hot (80 C) and is slowed down"),
+        ("INFO", "the processor has cooled down"),
+    ]
 
 
 def test_under_voltage_is_said_once_and_once_when_it_is_over(tmp_path, log):
@@ -106,7 +115,10 @@ def test_under_voltage_is_said_once_and_once_when_it_is_over(tmp_path, log):
     for second, alarm in enumerate([0, 1, 1, 1, 0, 0]):
         make_pi(tmp_path, alarm=alarm)
         watch.look(second * 5.0)
-    assert log() == [("WARNING", "under-voltage: the supply or its cable is too weak"), ("INFO", "the voltage is right again")]
+    assert log() == [
+        ("WARNING", "under-voltage: the supply or its cable is too weak"),
+        ("INFO", "the voltage is right again"),
+    ]
 
 
 def test_the_board_is_looked_at_every_five_seconds_only(tmp_path, log):

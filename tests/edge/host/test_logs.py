@@ -129,7 +129,11 @@ def test_a_fault_is_said_once_and_then_counted(held):
     assert held.lines == ["usb:0: gone", "usb:0: opened again"]
     held.now = 600
     held.say("something else")
-    assert held.lines[2:] == ["usb:0: gone ... 39 more in the last 10 min", "usb:0: opened again ... 39 more in the last 10 min", "something else"]
+    assert held.lines[2:] == [
+        "usb:0: gone ... 39 more in the last 10 min",
+        "usb:0: opened again ... 39 more in the last 10 min",
+        "something else",
+    ]
 
 
 def test_after_its_time_a_fault_is_said_again(held):

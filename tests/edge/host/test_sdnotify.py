@@ -104,7 +104,9 @@ def test_the_status_tells_a_new_decision_at_once_and_the_rate_every_ten_seconds(
     for tick in range(1, 251):
         now[0] = tick / 10
         frames = tick if tick <= 100 else 100 + (tick - 100) // 2
-        supervision.step(frames, decision(State.DENY, "a face without a mask") if 50 <= tick < 60 else decision())
+        supervision.step(
+            frames, decision(State.DENY, "a face without a mask") if 50 <= tick < 60 else decision()
+        )
     assert [line for line in notifier.lines if line.startswith("STATUS=")] == [
         "STATUS=ready, waiting for the first picture",
         "STATUS=PASS: every face wears its mask",
@@ -145,7 +147,11 @@ def test_a_stage_that_hangs_starves_the_watchdog():
         return detect(frame)
 
     pipeline.detector.detect = hang
-    loop = threading.Thread(target=Loop(ListSource(scene(i) for i in range(5)), pipeline, [], supervision=Supervision(notifier)).run)
+    loop = threading.Thread(
+        target=Loop(
+            ListSource(scene(i) for i in range(5)), pipeline, [], supervision=Supervision(notifier)
+        ).run
+    )
     loop.start()
     assert hangs.wait(10)
     fed = notifier.count("WATCHDOG=1")

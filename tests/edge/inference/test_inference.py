@@ -18,7 +18,13 @@ from tests.builders import DATA, make_frame
 
 def test_a_card_that_fits_loads():
     card = load_card(DATA / "brightness.tflite")
-    assert (card.task, card.width, card.height, card.labels[0], card.detector) == ("classification", 16, 16, Label.WITH_MASK, None)
+    assert (card.task, card.width, card.height, card.labels[0], card.detector) == (
+        "classification",
+        16,
+        16,
+        Label.WITH_MASK,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,14 +67,21 @@ def test_a_truncated_model_is_refused(model_copy):
 
 
 def test_a_float_model_is_refused(model_copy):
-    path = model_copy("float", {"input": {"width": 8, "height": 8, "colour": "RGB", "mean": 128.0, "std": 128.0}})
+    path = model_copy(
+        "float", {"input": {"width": 8, "height": 8, "colour": "RGB", "mean": 128.0, "std": 128.0}}
+    )
     with pytest.raises(ModelError, match="float32 model, int8 is needed"):
         MaskClassifier(path)
 
 
 def test_a_wrong_input_shape_is_refused(model_copy):
     with pytest.raises(ModelError, match=r"its input is \(1, 16, 16, 3\), the card says \(1, 24, 24, 3\)"):
-        MaskClassifier(model_copy("brightness", {"input": {"width": 24, "height": 24, "colour": "RGB", "mean": 128.0, "std": 128.0}}))
+        MaskClassifier(
+            model_copy(
+                "brightness",
+                {"input": {"width": 24, "height": 24, "colour": "RGB", "mean": 128.0, "std": 128.0}},
+            )
+        )
 
 
 def test_more_labels_than_outputs_are_refused(model_copy):
@@ -90,15 +103,22 @@ def test_no_runtime_says_why_each_was_passed_over():
 
 def test_reference_kernels_give_the_same_label():
     crop = np.full((30, 20, 3), 250, np.uint8)
-    assert MaskClassifier(DATA / "brightness.tflite", reference_kernels=True).classify([crop])[0].label is Label.WITH_MASK
+    assert (
+        MaskClassifier(DATA / "brightness.tflite", reference_kernels=True).classify([crop])[0].label
+        is Label.WITH_MASK
+    )
 
 
 # --- the classifier
 
 
-@pytest.mark.parametrize(("value", "label"), [(255, Label.WITH_MASK), (0, Label.WITHOUT_MASK), (128, Label.INCORRECT_MASK)])
+@pytest.mark.parametrize(
+    ("value", "label"), [(255, Label.WITH_MASK), (0, Label.WITHOUT_MASK), (128, Label.INCORRECT_MASK)]
+)
 def test_the_classifier_names_and_its_scores_sum_to_one(value, label):
-    results = MaskClassifier(DATA / "brightness.tflite", threads=1).classify([np.full((40, 33, 3), value, np.uint8)] * 2)
+    results = MaskClassifier(DATA / "brightness.tflite", threads=1).classify(
+        [np.full((40, 33, 3), value, np.uint8)] * 2
+    )
     assert [result.label for result in results] == [label, label]
     assert sum(results[0].scores.values()) == pytest.approx(1.0)
     assert results[0].score == max(results[0].scores.values())
@@ -129,7 +149,9 @@ def test_offsets_move_and_stretch_their_anchor():
 
 
 def test_absurd_offsets_stay_finite():
-    assert np.isfinite(decode_boxes(np.full((1, 4), 1e4, np.float32), np.ones((1, 4), np.float32), (0.1, 0.2))).all()
+    assert np.isfinite(
+        decode_boxes(np.full((1, 4), 1e4, np.float32), np.ones((1, 4), np.float32), (0.1, 0.2))
+    ).all()
 
 
 def test_pairwise_iou_agrees_with_the_box():
@@ -193,7 +215,9 @@ def test_the_preview_is_read_where_there_is_one():
 
 
 def test_a_card_with_other_levels_is_refused(model_copy):
-    detector = json.loads((DATA / "blobs.json").read_text())["detector"] | {"levels": [{"stride": 8, "sizes": [[8, 8]]}]}
+    detector = json.loads((DATA / "blobs.json").read_text())["detector"] | {
+        "levels": [{"stride": 8, "sizes": [[8, 8]]}]
+    }
     with pytest.raises(ModelError, match=r"no int8 output of shape \(1, 6, 8, 1\)"):
         SSDFaceDetector(model_copy("blobs", {"detector": detector}))
 
@@ -203,20 +227,31 @@ def test_postprocessed_outputs_are_found_by_name_and_shape_not_by_order():
     assert detector is not None
     op = "TFLite_Detection_PostProcess"
     shapes = [(f"{op}:2", (1, 10)), (f"{op}:3", (1,)), (op, (1, 10, 4)), (f"{op}:1", (1, 10))]
-    assert _postprocess_outputs(detector, shapes, "m") == {"boxes": op, "classes": f"{op}:1", "scores": f"{op}:2", "count": f"{op}:3"}
+    assert _postprocess_outputs(detector, shapes, "m") == {
+        "boxes": op,
+        "classes": f"{op}:1",
+        "scores": f"{op}:2",
+        "count": f"{op}:3",
+    }
     with pytest.raises(ModelError, match="classes, scores"):
         _postprocess_outputs(detector, [("a", (1, 10, 4)), ("b", (1, 10))], "m")
 
 
 def test_outputs_that_were_renamed_are_not_guessed(model_copy):
     with pytest.raises(ModelError, match="which output holds classes, scores; name it"):
-        SSDFaceDetector(model_copy("postprocessed", {"detector": {"outputs": "postprocessed", "score_threshold": 0.5}}))
+        SSDFaceDetector(
+            model_copy("postprocessed", {"detector": {"outputs": "postprocessed", "score_threshold": 0.5}})
+        )
 
 
 def test_what_lies_behind_the_count_is_no_detection():
     detector = SSDFaceDetector(DATA / "postprocessed.tflite")
     outputs = detector.model.run(detector.prepare(blob_frame((0, 0))))
-    unwritten = {"PartitionedCall:0": [0.1, 0.1, 0.5, 0.5], "PartitionedCall:1": 0, "PartitionedCall:3": 0.9}  # whatever was there before
+    unwritten = {
+        "PartitionedCall:0": [0.1, 0.1, 0.5, 0.5],
+        "PartitionedCall:1": 0,
+        "PartitionedCall:3": 0.9,
+    }  # whatever was there before
     for output in outputs:
         if output.name in unwritten:
             output.values[:, 1:] = unwritten[output.name]
@@ -242,4 +277,7 @@ def test_the_cascade_finds_a_bare_face_and_no_face_in_grey():
 
 def test_models_run_without_a_copy_of_their_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert TFLiteModel(load_card(Path(DATA).resolve() / "brightness.tflite")).runtime in ("ai_edge_litert", "tflite_runtime")
+    assert TFLiteModel(load_card(Path(DATA).resolve() / "brightness.tflite")).runtime in (
+        "ai_edge_litert",
+        "tflite_runtime",
+    )

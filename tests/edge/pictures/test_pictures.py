@@ -24,7 +24,11 @@ def near(pixel, colour):
 
 
 def with_exif(jpeg: bytes, orientation: int) -> bytes:
-    tiff = b"II*\x00\x08\x00\x00\x00\x01\x00" + struct.pack("<HHII", 0x0112, 3, 1, orientation) + b"\x00\x00\x00\x00"
+    tiff = (
+        b"II*\x00\x08\x00\x00\x00\x01\x00"
+        + struct.pack("<HHII", 0x0112, 3, 1, orientation)
+        + b"\x00\x00\x00\x00"
+    )
     body = b"Exif\x00\x00" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 

@@ -80,7 +80,10 @@ def until(condition, seconds=5.0):
 # --- what shows what
 
 
-@pytest.mark.parametrize(("state", "lit"), [(State.PASS, [0, 0, 1]), (State.DENY, [1, 0, 0]), (State.UNCERTAIN, [0, 1, 0]), (State.IDLE, [0, 0, 0])])
+@pytest.mark.parametrize(
+    ("state", "lit"),
+    [(State.PASS, [0, 0, 1]), (State.DENY, [1, 0, 0]), (State.UNCERTAIN, [0, 1, 0]), (State.IDLE, [0, 0, 0])],
+)
 def test_the_set_has_one_colour_per_decision(make, factory, state, lit):
     steady = replace(ALL, deny_lamp="steady", uncertain_lamp="steady")
     sink = make(steady)
@@ -97,7 +100,9 @@ def test_decisions_differ_by_pattern_too_not_by_colour_alone():
     config = GpioConfig()
     patterns = {config.pass_lamp, config.deny_lamp, config.uncertain_lamp, config.idle_lamp}
     assert len(patterns) == 4
-    assert all(1 / (on_s + off_s) < 3 for on_s, off_s in BLINK_S.values()), "three flashes a second can set off a seizure"
+    assert all(1 / (on_s + off_s) < 3 for on_s, off_s in BLINK_S.values()), (
+        "three flashes a second can set off a seizure"
+    )
 
 
 def test_a_blinking_lamp_goes_on_by_itself_and_stops_at_the_next_decision(make, factory, monkeypatch):
@@ -135,7 +140,9 @@ def test_the_buzzer_beeps_once_for_pass_and_three_times_for_deny(make, factory, 
 
 
 def test_without_amber_the_red_lamp_shows_uncertain(make, factory):
-    make(GpioConfig(red=17, green=22, uncertain_lamp="steady", factory="mock")).handle(make_result(State.UNCERTAIN))
+    make(GpioConfig(red=17, green=22, uncertain_lamp="steady", factory="mock")).handle(
+        make_result(State.UNCERTAIN)
+    )
     assert levels(factory, 17, 22) == [1, 0]
 
 
@@ -145,7 +152,15 @@ def test_active_low_outputs_are_on_while_their_pin_is_low(make, factory):
     sink.handle(make_result(State.PASS))
     assert levels(factory, 26, 5, 6, 13, 4) == [0, 1, 0, 1, 1]
     sink.close()
-    assert GpioConfig(active_low="all").low_outputs() == {"led", "red", "amber", "green", "rgb", "buzzer", "relay"}
+    assert GpioConfig(active_low="all").low_outputs() == {
+        "led",
+        "red",
+        "amber",
+        "green",
+        "rgb",
+        "buzzer",
+        "relay",
+    }
 
 
 # --- the relay
@@ -193,8 +208,15 @@ def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, ca
     assert levels(factory, 26, 22, 27) == [0, 0, 1]
     sink.handle(make_result(State.PASS))
     assert levels(factory, 26, 22) == [1, 1]
-    messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING or "again" in record.getMessage()]
-    assert messages == ["gpio: no decision for 3 s: showing uncertain, relay open", "gpio: decisions come again"]
+    messages = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING or "again" in record.getMessage()
+    ]
+    assert messages == [
+        "gpio: no decision for 3 s: showing uncertain, relay open",
+        "gpio: decisions come again",
+    ]
 
 
 def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
@@ -332,13 +354,17 @@ def test_the_chip_is_found_by_its_label(tmp_path, labels, number):
 
 def test_a_board_that_is_no_pi_is_named(tmp_path):
     (tmp_path / "gpiochip0").write_text("")
-    with pytest.raises(SinkError, match=r"no chip here is the header of a Raspberry Pi \(gpiochip0 INT34C5:00\)"):
+    with pytest.raises(
+        SinkError, match=r"no chip here is the header of a Raspberry Pi \(gpiochip0 INT34C5:00\)"
+    ):
         pins.header_chip(FakeLgpio({0: "INT34C5:00"}), [tmp_path / "gpiochip0"])
 
 
 def test_no_permission_names_the_group(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(SinkError, match=r"no permission for .*gpiochip0; `sudo usermod -aG gpio \$USER`, then log in again"):
+    with pytest.raises(
+        SinkError, match=r"no permission for .*gpiochip0; `sudo usermod -aG gpio \$USER`, then log in again"
+    ):
         pins.header_chip(FakeLgpio({}), [tmp_path / "gpiochip0"])
 
 
@@ -411,7 +437,14 @@ def test_lgpio_leaves_no_pipe_in_the_working_directory(tmp_path):
         "TMPDIR": str(temporary),
     }
     for more in ({}, {"LG_WD": str(tmp_path)}):
-        result = subprocess.run([sys.executable, "-c", code], cwd=work, env=environment | more, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=work,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert result.stdout.strip() == f"SinkError [] {work}", result
     assert not list(temporary.iterdir())
     assert (tmp_path / ".lgd-nfy0").exists()
@@ -422,13 +455,21 @@ def test_lgpio_leaves_no_pipe_in_the_working_directory(tmp_path):
 
 def test_gpio_test_lights_every_pin_alone_then_shows_each_decision(factory):
     lines, seen = [], []
-    run_gpio_test(ALL, 0.01, lambda seconds: seen.append((seconds, levels(factory, *(number for _, number in ALL.pins())))), lines.append)
+    run_gpio_test(
+        ALL,
+        0.01,
+        lambda seconds: seen.append((seconds, levels(factory, *(number for _, number in ALL.pins())))),
+        lines.append,
+    )
     singles, decisions = seen[:9], seen[9:]
     assert [sum(on) for _, on in singles] == [1] * 9
     assert [on.index(1) for _, on in singles] == list(range(9))
     assert lines[1] == "GPIO 17 (header pin 11) high: the red lamp lights"
     assert len(decisions) == len(State)
-    assert "pass: relay closed for 5 s at most; led steady; green steady; rgb green steady; buzzer 1 beep" in lines
+    assert (
+        "pass: relay closed for 5 s at most; led steady; green steady; rgb green steady; buzzer 1 beep"
+        in lines
+    )
     assert lines[-1] == "all off"
     assert not any(levels(factory, *(number for _, number in ALL.pins())))
 

@@ -25,11 +25,15 @@ pytest.importorskip("luma.oled")
 pytest.importorskip("luma.lcd")
 PIL = pytest.importorskip("PIL")
 ImageFont = pytest.importorskip("PIL.ImageFont")
-pytestmark = pytest.mark.filterwarnings("ignore:Image.Image.getdata is deprecated:DeprecationWarning")  # luma.oled 3.16 calls it
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Image.Image.getdata is deprecated:DeprecationWarning"
+)  # luma.oled 3.16 calls it
 
 
 def result(state=State.PASS, reason="", **counts):
-    return FrameResult(None, (), (), Decision(state, 0.0, {Label(name): count for name, count in counts.items()}, reason), ())
+    return FrameResult(
+        None, (), (), Decision(state, 0.0, {Label(name): count for name, count in counts.items()}, reason), ()
+    )
 
 
 EVERY_MESSAGE = {
@@ -37,12 +41,22 @@ EVERY_MESSAGE = {
     "bare": result(State.DENY, without_mask=1),
     "wrong": result(State.DENY, incorrect_mask=2, with_mask=3, unknown=1),
     "crowd": result(State.DENY, "one at a time", with_mask=2, without_mask=1),
-    "large crowd": result(State.DENY, "12 at a time", with_mask=2, without_mask=7, incorrect_mask=4, unknown=3),
+    "large crowd": result(
+        State.DENY, "12 at a time", with_mask=2, without_mask=7, incorrect_mask=4, unknown=3
+    ),
     "looking": result(State.UNCERTAIN, "looking", unknown=1),
     "lost": result(State.UNCERTAIN, "no picture from the camera: /dev/video0 is gone, plug it in again"),
     "idle": result(State.IDLE),
 }
-SCREENS = [(128, 64, "1"), (128, 32, "1"), (128, 128, "1"), (160, 80, "RGB"), (160, 128, "RGB"), (240, 240, "RGB"), (320, 240, "RGB")]
+SCREENS = [
+    (128, 64, "1"),
+    (128, 32, "1"),
+    (128, 128, "1"),
+    (160, 80, "RGB"),
+    (160, 128, "RGB"),
+    (240, 240, "RGB"),
+    (320, 240, "RGB"),
+]
 
 
 # --- words
@@ -69,16 +83,26 @@ def test_words(name, title, detail):
 def test_a_degraded_door_says_so_where_there_is_room():
     message = message_for(replace(EVERY_MESSAGE["idle"], degraded="the Edge TPU has gone; plug it in again"))
     assert message.title == "READY"
-    assert message.details == ("idle: nobody in view (degraded)", "nobody in view (degraded)", "idle: nobody in view", "nobody in view")
+    assert message.details == (
+        "idle: nobody in view (degraded)",
+        "nobody in view (degraded)",
+        "idle: nobody in view",
+        "nobody in view",
+    )
 
 
-@pytest.mark.parametrize(("allowed", "present", "state"), [(1, 1, State.PASS), (1, 2, State.DENY), (2, 2, State.PASS), (0, 9, State.PASS)])
+@pytest.mark.parametrize(
+    ("allowed", "present", "state"),
+    [(1, 1, State.PASS), (1, 2, State.DENY), (2, 2, State.PASS), (0, 9, State.PASS)],
+)
 def test_more_faces_than_allowed_are_denied_and_told(allowed, present, state):
     box = BoundingBox(0, 0, 50, 50)
     tracks = [Track(i, box, Label.WITH_MASK, 0.9, 1.0, TrackStatus.CONFIRMED) for i in range(present)]
     decision = Policy(PolicySettings(max_faces=allowed)).decide(tracks, 0.0)
     assert decision.state is state
-    assert (message_for(FrameResult(None, (), tuple(tracks), decision, ())).title == "ONE AT A TIME") == (state is State.DENY)
+    assert (message_for(FrameResult(None, (), tuple(tracks), decision, ())).title == "ONE AT A TIME") == (
+        state is State.DENY
+    )
 
 
 # --- layout
@@ -123,7 +147,9 @@ def ink_of(image):
 def test_nothing_is_cut_off_or_overlaps_and_the_words_are_big(name, screen, font):
     width, height, mode = screen
     message = message_for(EVERY_MESSAGE[name])
-    both, title = (ink_of(render(m, width, height, mode)) for m in (message, Message(message.state, message.title, ())))
+    both, title = (
+        ink_of(render(m, width, height, mode)) for m in (message, Message(message.state, message.title, ()))
+    )
     assert both.shape == (height, width)
     for edge in (both[0], both[-1], both[:, 0], both[:, -1]):
         assert not edge.any(), "something touches the edge"
@@ -138,7 +164,10 @@ def test_nothing_is_cut_off_or_overlaps_and_the_words_are_big(name, screen, font
 
 
 def test_on_a_screen_of_one_colour_deny_is_dark_on_light():
-    light = {name: np.asarray(render(message_for(EVERY_MESSAGE[name]), 128, 64, "1")).mean() for name in ("pass", "bare", "idle", "looking")}
+    light = {
+        name: np.asarray(render(message_for(EVERY_MESSAGE[name]), 128, 64, "1")).mean()
+        for name in ("pass", "bare", "idle", "looking")
+    }
     assert light["bare"] > 0.5 > max(light["pass"], light["idle"], light["looking"])
 
 
@@ -231,7 +260,9 @@ def test_the_dummy_shows_the_picture_and_the_log_says_it(caplog):
     caplog.set_level(logging.INFO)
     sink = ScreenSink(ScreenConfig(device="dummy", width=240, height=240, rotate=1))
     sink.handle(EVERY_MESSAGE["bare"])
-    assert [record.getMessage() for record in caplog.records] == ["screen: PUT ON YOUR MASK (deny: 1 no mask)"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "screen: PUT ON YOUR MASK (deny: 1 no mask)"
+    ]
     assert np.asarray(sink._display.image)[2, 2].tolist() == list(layout.COLOURS[State.DENY][1])
     sink.close()
 
@@ -291,14 +322,18 @@ def test_an_oled_gets_its_pixels(bus, device):
 
 def test_a_display_that_is_unplugged_and_comes_back_is_set_up_again(bus, now, caplog):
     caplog.set_level(logging.INFO)
-    sink = RetryingSink("screen", lambda: ScreenSink(ScreenConfig(device="ssd1306"), lambda: now[0]), lambda: now[0])
+    sink = RetryingSink(
+        "screen", lambda: ScreenSink(ScreenConfig(device="ssd1306"), lambda: now[0]), lambda: now[0]
+    )
     for tenth in range(400):
         now[0] = tenth / 10
         bus.present = not 50 <= tenth < 200
         sink.handle(EVERY_MESSAGE["idle"])
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 3
-    assert messages[0].startswith("screen: the display is gone (I2C device not found on address: 0x3C); check its wires; the rest goes on")
+    assert messages[0].startswith(
+        "screen: the display is gone (I2C device not found on address: 0x3C); check its wires; the rest goes on"
+    )
     assert messages[1].startswith("screen: nothing answers at address 0x3C of ")
     assert "`i2cdetect -y 1` shows what does" in messages[1]
     assert messages[2] == "screen: works again"
@@ -363,11 +398,27 @@ def test_an_lcd_gets_its_pixels_and_its_pins_through_gpiozero(monkeypatch, tmp_p
 @pytest.mark.parametrize(
     ("config", "files", "words"),
     [
-        (ScreenConfig(device="ssd1306"), [], "i2c-1; switch the bus on with `sudo raspi-config nonint do_i2c 0`, then reboot"),
-        (ScreenConfig(device="st7789"), [], "spidev0.0; switch the bus on with `sudo raspi-config nonint do_spi 0`, then reboot"),
+        (
+            ScreenConfig(device="ssd1306"),
+            [],
+            "i2c-1; switch the bus on with `sudo raspi-config nonint do_i2c 0`, then reboot",
+        ),
+        (
+            ScreenConfig(device="st7789"),
+            [],
+            "spidev0.0; switch the bus on with `sudo raspi-config nonint do_spi 0`, then reboot",
+        ),
         (ScreenConfig(device="sh1106", bus="spi", spi_device=1), [], "spidev0.1; switch the bus on"),
-        (ScreenConfig(device="ssd1306", i2c_port=3), ["i2c-3"], "i2c-3; `sudo usermod -aG i2c $USER`, then log in again"),
-        (ScreenConfig(device="st7735"), ["spidev0.0"], "spidev0.0; `sudo usermod -aG spi $USER`, then log in again"),
+        (
+            ScreenConfig(device="ssd1306", i2c_port=3),
+            ["i2c-3"],
+            "i2c-3; `sudo usermod -aG i2c $USER`, then log in again",
+        ),
+        (
+            ScreenConfig(device="st7735"),
+            ["spidev0.0"],
+            "spidev0.0; `sudo usermod -aG spi $USER`, then log in again",
+        ),
     ],
 )
 def test_a_bus_that_is_missing_or_closed_names_the_cure(monkeypatch, tmp_path, config, files, words):
@@ -399,9 +450,13 @@ def test_a_bus_that_cannot_be_opened_is_named(monkeypatch, tmp_path, device):
     for name in ("i2c-91", "spidev91.0"):
         (tmp_path / name).write_text("")
     monkeypatch.setattr(displays, "open_factory", lambda kind: mock)
-    spidev = types.SimpleNamespace(open=lambda port, chip: (_ for _ in ()).throw(FileNotFoundError(2, "No such file or directory")))
+    spidev = types.SimpleNamespace(
+        open=lambda port, chip: (_ for _ in ()).throw(FileNotFoundError(2, "No such file or directory"))
+    )
     monkeypatch.setitem(sys.modules, "spidev", types.SimpleNamespace(SpiDev=lambda: spidev))
-    with pytest.raises(SinkError, match=r"screen: .*(i2c-91|spidev91.0) cannot be opened \((I2C|SPI) device not found"):
+    with pytest.raises(
+        SinkError, match=r"screen: .*(i2c-91|spidev91.0) cannot be opened \((I2C|SPI) device not found"
+    ):
         ScreenSink(ScreenConfig(device=device, i2c_port=91, spi_port=91))
 
 
@@ -412,12 +467,17 @@ def test_a_missing_library_names_its_package(monkeypatch, bus, library):
     monkeypatch.setitem(sys.modules, library, None)
     if "." in library:
         monkeypatch.delattr(sys.modules["luma"], library.partition(".")[2], raising=False)
-    with pytest.raises(MissingLibraryError, match=r"is not installed; `sudo apt install python3-luma.oled python3-luma.lcd`"):
+    with pytest.raises(
+        MissingLibraryError, match=r"is not installed; `sudo apt install python3-luma.oled python3-luma.lcd`"
+    ):
         ScreenSink(ScreenConfig(device="ssd1306"))
 
 
 def test_a_size_that_the_driver_does_not_know_is_said(bus):
-    with pytest.raises(ConfigError, match=r"ssd1306: Unsupported display mode: 100 x 50; check \[screen\] device, width and height"):
+    with pytest.raises(
+        ConfigError,
+        match=r"ssd1306: Unsupported display mode: 100 x 50; check \[screen\] device, width and height",
+    ):
         ScreenSink(ScreenConfig(device="ssd1306", width=100, height=50))
     assert bus.opened == 0
 
@@ -427,11 +487,20 @@ def test_a_size_that_the_driver_does_not_know_is_said(bus):
     [
         ('[screen]\ndevice = "ssd1305"\n', "'ssd1305' is not one of"),
         ("[screen]\nrotate = 90\n", "screen.rotate = 90 is not one of 0, 1, 2, 3"),
-        ('[gpio]\nred = 24\n[screen]\ndevice = "st7789"\n', "gpio.red = 24 is taken by the screen (dc); give it another pin"),
+        (
+            '[gpio]\nred = 24\n[screen]\ndevice = "st7789"\n',
+            "gpio.red = 24 is taken by the screen (dc); give it another pin",
+        ),
         ('[gpio]\nled = 3\n[screen]\ndevice = "sh1106"\n', "gpio.led = 3 is taken by the screen (i2c)"),
-        ('[gpio]\nled = 8\n[screen]\ndevice = "ssd1306"\nbus = "spi"\n', "gpio.led = 8 is taken by the screen (spi)"),
+        (
+            '[gpio]\nled = 8\n[screen]\ndevice = "ssd1306"\nbus = "spi"\n',
+            "gpio.led = 8 is taken by the screen (spi)",
+        ),
         ('[screen]\ndevice = "st7789"\ndc = 25\n', "screen.dc and screen.reset are both GPIO 25"),
-        ('[screen]\ndevice = "st7789"\nbacklight = 40\n', "screen.backlight = 40 is not a GPIO of the header"),
+        (
+            '[screen]\ndevice = "st7789"\nbacklight = 40\n',
+            "screen.backlight = 40 is not a GPIO of the header",
+        ),
     ],
 )
 def test_mistakes_in_the_configuration(tmp_path, text, words):

@@ -20,7 +20,18 @@ from edge.sinks.log import LogSink
 from edge.sinks.retry import RetryingSink
 from edge.sinks.screen.sink import ScreenSink
 from edge.sinks.snapshot import SnapshotSink
-from edge.types import BoundingBox, Decision, Detection, Event, EventKind, FrameResult, Label, State, Track, TrackStatus
+from edge.types import (
+    BoundingBox,
+    Decision,
+    Detection,
+    Event,
+    EventKind,
+    FrameResult,
+    Label,
+    State,
+    Track,
+    TrackStatus,
+)
 from tests.boardtree import make_pi
 from tests.builders import make_frame
 
@@ -34,10 +45,14 @@ def make_result(state=State.PASS, index=0, at=0.0, events=(), frame=True, label=
         picture.pixels[:] = noise
     track = Track(1, BOX, label, 0.91, 1.5, TrackStatus.CONFIRMED)
     decision = Decision(state, at, {Label.WITH_MASK: 1, Label.UNKNOWN: 0}, "because")
-    return FrameResult(picture, (Detection(BOX, 0.8),), (track,), decision, tuple(events), {"detect": 4.0, "classify": 3.0})
+    return FrameResult(
+        picture, (Detection(BOX, 0.8),), (track,), decision, tuple(events), {"detect": 4.0, "classify": 3.0}
+    )
 
 
-@pytest.fixture(params=["log", "jsonl file", "jsonl stdout", "snapshot", "background", "gpio", "screen", "retrying"])
+@pytest.fixture(
+    params=["log", "jsonl file", "jsonl stdout", "snapshot", "background", "gpio", "screen", "retrying"]
+)
 def sink(request, tmp_path):
     makers = {
         "log": LogSink,
@@ -78,7 +93,10 @@ def test_the_log_has_a_line_per_event_and_decision_and_none_per_frame(caplog):
     event = Event(EventKind.CHANGED, 7, Label.UNKNOWN, Label.WITH_MASK, 0.0)
     for index in range(50):
         sink.handle(make_result(index=index, at=index * 0.1, events=[event] if index == 3 else ()))
-    assert [record.getMessage() for record in caplog.records] == ["PASS: because (1 with_mask)", "face 7: unknown -> with_mask"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "PASS: because (1 with_mask)",
+        "face 7: unknown -> with_mask",
+    ]
 
 
 def test_the_summary_comes_at_its_beat_with_rate_and_drops(caplog):
@@ -104,11 +122,22 @@ def test_the_summary_comes_without_a_camera_too(caplog):
 
 def test_the_summary_counts_faces_that_come_and_says_how_the_board_is(caplog, tmp_path):
     caplog.set_level(logging.INFO)
-    sink = LogSink(summary_every_s=10.0, board=BoardWatch(make_pi(tmp_path, celsius=54.4, throttled="4", alarm=1)))
+    sink = LogSink(
+        summary_every_s=10.0, board=BoardWatch(make_pi(tmp_path, celsius=54.4, throttled="4", alarm=1))
+    )
     for index in range(11):
-        sink.handle(make_result(index=index, at=index, events=[Event(EventKind.NEW, index, None, Label.UNKNOWN, 0.0)] if index in (2, 5) else ()))
+        sink.handle(
+            make_result(
+                index=index,
+                at=index,
+                events=[Event(EventKind.NEW, index, None, Label.UNKNOWN, 0.0)] if index in (2, 5) else (),
+            )
+        )
     line = caplog.records[-1].getMessage()
-    assert line == "summary: 11 frames, 1.0 fps, p90 7 ms, 2 new faces, 0 dropped, 54 C, throttled, under-voltage, 100 MB"
+    assert (
+        line
+        == "summary: 11 frames, 1.0 fps, p90 7 ms, 2 new faces, 0 dropped, 54 C, throttled, under-voltage, 100 MB"
+    )
 
 
 def test_a_lost_picture_is_a_warning(caplog):
@@ -143,7 +172,11 @@ def test_json_lines_hold_what_changed(tmp_path):
     sink.handle(make_result(State.DENY, 6, 0.6))
     sink.close()
     lines = read_lines(path)
-    assert [(line["frame"], line["decision"]["state"]) for line in lines] == [(0, "pass"), (4, "pass"), (6, "deny")]
+    assert [(line["frame"], line["decision"]["state"]) for line in lines] == [
+        (0, "pass"),
+        (4, "pass"),
+        (6, "deny"),
+    ]
     assert "time" not in lines[0]
     assert lines[0]["tracks"][0]["box"] == [10.0, 8.0, 40.0, 40.0]
     assert lines[1]["events"] == [{"kind": "new", "track": 1, "before": None, "after": "with_mask"}]
@@ -209,7 +242,9 @@ def test_a_path_that_cannot_be_written_is_an_error_at_once(tmp_path):
 
 def test_one_snapshot_per_new_decision_and_the_oldest_go(tmp_path):
     sink = SnapshotSink(tmp_path, keep=3)
-    for index, state in enumerate([State.IDLE, State.DENY, State.DENY, State.PASS, State.IDLE, State.DENY, State.PASS]):
+    for index, state in enumerate(
+        [State.IDLE, State.DENY, State.DENY, State.PASS, State.IDLE, State.DENY, State.PASS]
+    ):
         sink.handle(make_result(state, index))
     names = sorted(path.name.rpartition("_")[2] for path in tmp_path.iterdir())
     assert names == ["deny.jpg", "pass.jpg", "pass.jpg"]
@@ -220,7 +255,9 @@ def test_snapshots_are_blurred_unless_asked_otherwise(tmp_path):
     SnapshotSink(tmp_path / "blurred").handle(result)
     SnapshotSink(tmp_path / "plain", blur=False).handle(result)
     inside = (slice(24, 38), slice(14, 38))
-    blurred, plain = (read_picture(next((tmp_path / name).iterdir()))[inside].mean(axis=2) for name in ("blurred", "plain"))
+    blurred, plain = (
+        read_picture(next((tmp_path / name).iterdir()))[inside].mean(axis=2) for name in ("blurred", "plain")
+    )
     original = result.frame.pixels[inside].mean(axis=2)
     likeness = [np.corrcoef(part.ravel(), original.ravel())[0, 1] for part in (blurred, plain)]
     assert likeness[0] < 0.5 < 0.7 < likeness[1]
@@ -233,7 +270,9 @@ def test_blur_leaves_the_rest_alone():
     assert not np.array_equal(out[20:40, 20:40], pixels[20:40, 20:40])
 
 
-@pytest.mark.parametrize("box", [BoundingBox(0, 0, 64, 48), BoundingBox(60, 44, 64, 48), BoundingBox(0, 0, 1, 1)])
+@pytest.mark.parametrize(
+    "box", [BoundingBox(0, 0, 64, 48), BoundingBox(60, 44, 64, 48), BoundingBox(0, 0, 1, 1)]
+)
 def test_annotation_fits_any_box(box):
     pixels = np.zeros((48, 64, 3), np.uint8)
     out = annotate(pixels, [(box, Label.WITHOUT_MASK, 0.5)])

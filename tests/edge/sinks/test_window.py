@@ -63,20 +63,34 @@ def test_the_view_keeps_its_shape_and_boxes_their_place(width, height):
     track = face(width * 0.4, height * 0.3, width * 0.2, Label.WITHOUT_MASK)
     out = draw_signboard(picture(State.DENY, [track], width=width, height=height), 1280, 720)
     view = out[: 720 - round(720 * BANNER)]
-    columns, rows = np.flatnonzero((view == 90).all(axis=2).any(axis=0)), np.flatnonzero((view == 90).all(axis=2).any(axis=1))
-    assert (columns[-1] - columns[0] + 1) / (rows[-1] - rows[0] + 1) == pytest.approx(width / height, rel=0.02)
+    columns, rows = (
+        np.flatnonzero((view == 90).all(axis=2).any(axis=0)),
+        np.flatnonzero((view == 90).all(axis=2).any(axis=1)),
+    )
+    assert (columns[-1] - columns[0] + 1) / (rows[-1] - rows[0] + 1) == pytest.approx(
+        width / height, rel=0.02
+    )
     scale = (columns[-1] - columns[0] + 1) / width
     red = (view == signboard.COLOURS[Label.WITHOUT_MASK]).all(axis=2)
     bottom = round(track.box.ymax * scale)
-    assert red[bottom - 3 : bottom + 4, round(columns[0] + (track.box.xmin + track.box.xmax) / 2 * scale)].any()
+    assert red[
+        bottom - 3 : bottom + 4, round(columns[0] + (track.box.xmin + track.box.xmax) / 2 * scale)
+    ].any()
 
 
 def test_labels_stay_in_the_view_and_off_each_other(monkeypatch):
     spots = []
     real = signboard._draw_label
-    monkeypatch.setattr(signboard, "_draw_label", lambda view, *rest: spots.append((real(view, *rest), view.shape)) or spots[-1][0])
+    monkeypatch.setattr(
+        signboard,
+        "_draw_label",
+        lambda view, *rest: spots.append((real(view, *rest), view.shape)) or spots[-1][0],
+    )
     rng = np.random.default_rng(3)
-    crowd = [face(x, y, 70, list(Label)[i % 4]) for i, (x, y) in enumerate(zip(rng.uniform(0, 570, 6), rng.uniform(0, 400, 6), strict=True))]
+    crowd = [
+        face(x, y, 70, list(Label)[i % 4])
+        for i, (x, y) in enumerate(zip(rng.uniform(0, 570, 6), rng.uniform(0, 400, 6), strict=True))
+    ]
     draw_signboard(picture(State.DENY, crowd), 1280, 720)
     assert len(spots) == 6
     for number, ((left, top, right, bottom), shape) in enumerate(spots):
@@ -149,7 +163,9 @@ def test_it_shows_every_frame_in_opencvs_colour_order(gui):
     assert gui.shown[0][-1, 0].tolist() == list(GROUNDS[State.DENY])[::-1]
 
 
-@pytest.mark.parametrize(("key", "visible"), [(ord("q"), 1.0), (27, 1.0), (0x100000 + 27, 1.0), (-1, 0.0), (-1, -1.0), (-1, None)])
+@pytest.mark.parametrize(
+    ("key", "visible"), [(ord("q"), 1.0), (27, 1.0), (0x100000 + 27, 1.0), (-1, 0.0), (-1, -1.0), (-1, None)]
+)
 def test_q_escape_and_closing_the_window_end_the_program_once(gui, key, visible):
     quits = []
     sink = WindowSink(WindowConfig(), lambda: quits.append(1))
@@ -183,7 +199,9 @@ def test_full_screen_is_asked_for(gui, fullscreen):
 
 def test_an_opencv_without_windows_names_the_package(monkeypatch):
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    with pytest.raises(MissingLibraryError, match="this OpenCV has no windows; `sudo apt install python3-opencv`"):
+    with pytest.raises(
+        MissingLibraryError, match="this OpenCV has no windows; `sudo apt install python3-opencv`"
+    ):
         WindowSink(WindowConfig(), lambda: None)
 
 
@@ -197,9 +215,15 @@ def test_no_desktop_is_said_before_qt_can_abort(monkeypatch):
 
 def test_a_desktop_that_kills_the_child_is_an_error_not_the_end(monkeypatch):
     monkeypatch.setattr(cv2, "getBuildInformation", lambda: "  GUI:  QT5\n")
-    monkeypatch.setattr(window, "PROBE", "import os, sys; print('could not connect to display :77', file=sys.stderr, flush=True); os.abort()")
+    monkeypatch.setattr(
+        window,
+        "PROBE",
+        "import os, sys; print('could not connect to display :77', file=sys.stderr, flush=True); os.abort()",
+    )
     monkeypatch.setenv("DISPLAY", ":77")
-    with pytest.raises(SinkError, match=r"the desktop at DISPLAY=:77 cannot be used \(could not connect to display :77\)"):
+    with pytest.raises(
+        SinkError, match=r"the desktop at DISPLAY=:77 cannot be used \(could not connect to display :77\)"
+    ):
         WindowSink(WindowConfig(), lambda: None)
 
 
@@ -233,9 +257,17 @@ sink.close()
 
 
 @pytest.mark.skipif(not HAS_WINDOWS, reason="this OpenCV is headless: a real window was NOT tested")
-@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="xvfb-run is not installed: a real window was NOT tested")
+@pytest.mark.skipif(
+    shutil.which("xvfb-run") is None, reason="xvfb-run is not installed: a real window was NOT tested"
+)
 def test_a_real_window_under_xvfb():
     command = ["xvfb-run", "-a", sys.executable, "-c", REAL]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert result.stdout == "1.0 []\n", result
     assert result.returncode == 0

@@ -41,10 +41,15 @@ def read(source):
 def corners(pixels):
     """The four corners' colours, clockwise from top left, each named by the nearest one of the scene."""
     points = [pixels[4, 4], pixels[4, -5], pixels[-5, -5], pixels[-5, 4]]
-    return [min(CORNERS, key=lambda name: np.abs(np.asarray(CORNERS[name], int) - point).max()) for point in points]
+    return [
+        min(CORNERS, key=lambda name: np.abs(np.asarray(CORNERS[name], int) - point).max())
+        for point in points
+    ]
 
 
-@pytest.mark.parametrize("main", ["BGR888", "RGB888", "XBGR8888", "XRGB8888", "YUV420", "YVU420", "NV12", "NV21", "MJPEG"])
+@pytest.mark.parametrize(
+    "main", ["BGR888", "RGB888", "XBGR8888", "XRGB8888", "YUV420", "YVU420", "NV12", "NV21", "MJPEG"]
+)
 @pytest.mark.parametrize("width", [64, 100])
 def test_whatever_format_and_stride_the_camera_gives_the_frame_is_rgb(monkeypatch, main, width):
     device = Device(scene(width), formats={"main": main})
@@ -82,7 +87,9 @@ def test_orientation_is_numpys_for_all_sixteen():
     picture = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
     for hflip, vflip, turns in itertools.product((False, True), (False, True), range(4)):
         expected = picture[:: -1 if vflip else 1, :: -1 if hflip else 1]
-        assert np.array_equal(Orientation.of(hflip, vflip, 90 * turns).apply(picture), np.rot90(expected, -turns))
+        assert np.array_equal(
+            Orientation.of(hflip, vflip, 90 * turns).apply(picture), np.rot90(expected, -turns)
+        )
     with pytest.raises(ValueError, match="45"):
         Orientation.of(rotation=45)
 
@@ -139,7 +146,10 @@ def test_controls_that_the_camera_lacks_are_left_out_with_one_debug_line(monkeyp
 
 def test_the_sensor_mode_is_the_widest_that_is_large_and_fast_enough(monkeypatch):
     assert choose_sensor_mode(IMX219_MODES, (640, 480), 30) == {"output_size": (1640, 1232), "bit_depth": 10}
-    assert choose_sensor_mode(IMX219_MODES, (1920, 1080), 15) == {"output_size": (3280, 2464), "bit_depth": 10}
+    assert choose_sensor_mode(IMX219_MODES, (1920, 1080), 15) == {
+        "output_size": (3280, 2464),
+        "bit_depth": 10,
+    }
     assert choose_sensor_mode([{"format": "NV12"}], (640, 480), 30) is None
     device = Device(scene())
     install(monkeypatch, device)
@@ -184,15 +194,24 @@ def test_missing_forbidden_busy_and_unknown_are_told_apart(monkeypatch, tmp_path
     with pytest.raises(SourceError, match="picamera:0: no camera found; check both ends of its ribbon cable"):
         open_source("picamera")
     install(monkeypatch, Device(scene()), Device(scene(), busy=True))
-    with pytest.raises(SourceError, match=r"picamera:3: no such camera \(present: picamera:0 imx219, picamera:1 imx219\)"):
+    with pytest.raises(
+        SourceError, match=r"picamera:3: no such camera \(present: picamera:0 imx219, picamera:1 imx219\)"
+    ):
         open_source("picamera:3")
     with pytest.raises(SourceError, match="picamera:1: in use by another program; `sudo fuser -v"):
         open_source("picamera:1")
-    install(monkeypatch, Device(scene(), open_error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma")))
-    with pytest.raises(SourceError, match=r"no permission for /dev/dma_heap/linux,cma; `sudo usermod -aG video"):
+    install(
+        monkeypatch,
+        Device(scene(), open_error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma")),
+    )
+    with pytest.raises(
+        SourceError, match=r"no permission for /dev/dma_heap/linux,cma; `sudo usermod -aG video"
+    ):
         open_source("picamera:0")
     install(monkeypatch, Device(scene(), open_error=RuntimeError("Could not open any dmaHeap device")))
-    with pytest.raises(SourceError, match=r"picamera:0: cannot be used \(Could not open any dmaHeap device\)"):
+    with pytest.raises(
+        SourceError, match=r"picamera:0: cannot be used \(Could not open any dmaHeap device\)"
+    ):
         open_source("picamera:0")
 
 

@@ -65,7 +65,9 @@ class FakeCamera:
         self.closed = True
 
 
-@pytest.fixture(params=["demo", "demo live", "picture", "folder", "video", "feed", "picamera", "picamera feed"])
+@pytest.fixture(
+    params=["demo", "demo live", "picture", "folder", "video", "feed", "picamera", "picamera feed"]
+)
 def source(request, tmp_path, monkeypatch):
     fake_picamera2.install(monkeypatch, fake_picamera2.Device(np.full((48, 64, 3), (200, 0, 0), np.uint8)))
     makers = {
@@ -173,7 +175,10 @@ def test_usb_cameras_are_listed_by_name_without_their_metadata_devices(tmp_path)
         (folder / "name").write_text(f"Webcam at {where[:4]}\n")
         (tmp_path / "class").mkdir(exist_ok=True)
         (tmp_path / "class" / name).symlink_to(folder)
-    assert list_usb_cameras(classes=tmp_path / "class") == ["/dev/video0 (Webcam at usb1)", "/dev/video2 (Webcam at usb2)"]
+    assert list_usb_cameras(classes=tmp_path / "class") == [
+        "/dev/video0 (Webcam at usb1)",
+        "/dev/video2 (Webcam at usb2)",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +234,9 @@ class StreamServer:
                 self.end_headers()
                 try:
                     while running.is_set():
-                        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                        head = (
+                            f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                        )
                         self.wfile.write(head.encode() + picture + b"\r\n")
                         time.sleep(0.01)
                 except OSError:
@@ -266,7 +273,9 @@ def read_one(source):
 
 
 def test_a_stream_is_rgb_upright_and_no_faster_than_asked(stream):
-    with CameraSource(f"http://127.0.0.1:{stream.port}/door", "door", CameraSettings(fps=20, rotation=90)) as source:
+    with CameraSource(
+        f"http://127.0.0.1:{stream.port}/door", "door", CameraSettings(fps=20, rotation=90)
+    ) as source:
         frames = [read_one(source) for _ in range(5)]
     assert frames[0].pixels.shape == (64, 48, 3)
     red, green, _ = frames[0].pixels[4, -5]  # top left, turned clockwise, is top right
@@ -298,7 +307,9 @@ def test_a_picture_that_the_decoder_held_back_over_a_time_out_is_not_given_as_ne
 
 
 def test_a_wrong_path_is_told_apart_from_a_missing_camera(stream):
-    with pytest.raises(SourceError, match=r"127\.0\.0\.1 answers but gives no stream; check the path, user and password"):
+    with pytest.raises(
+        SourceError, match=r"127\.0\.0\.1 answers but gives no stream; check the path, user and password"
+    ):
         open_source(f"http://127.0.0.1:{stream.port}/wrong")
 
 
@@ -352,7 +363,9 @@ def test_bad_pictures_are_skipped_and_counted(tmp_path, caplog):
     (tmp_path / "1.png").write_bytes(b"")
     with PictureSource(tmp_path) as source:
         frames = [source.read(0) for _ in range(2 * FRAMES_A_PICTURE)]
-        assert [Path(frame.file).name for frame in frames] == ["0.png"] * FRAMES_A_PICTURE + ["2.png"] * FRAMES_A_PICTURE
+        assert [Path(frame.file).name for frame in frames] == ["0.png"] * FRAMES_A_PICTURE + [
+            "2.png"
+        ] * FRAMES_A_PICTURE
         assert source.finished
         assert source.skipped == 1
     assert "1.png" in caplog.text
@@ -380,7 +393,12 @@ def test_a_video_that_breaks_off_says_where(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     frames = 0
-    with pytest.raises(SourceError, match=r"a\.avi: (the video breaks off after frame \d+ of \d+|not a video)"), VideoFileSource(path) as source:
+    with (
+        pytest.raises(
+            SourceError, match=r"a\.avi: (the video breaks off after frame \d+ of \d+|not a video)"
+        ),
+        VideoFileSource(path) as source,
+    ):
         while not source.finished:
             frames += source.read(0) is not None
 
@@ -534,24 +552,40 @@ def test_a_camera_that_opens_but_gives_nothing_is_one_loss_until_it_gives_someth
             feed.read(0.02)
         assert read_one(feed) is not None
         assert feed.lost == 1
-    assert [line.partition(" after")[0] for line in caplog.messages] == ["fake: unplugged; trying again", "fake: pictures again"]
+    assert [line.partition(" after")[0] for line in caplog.messages] == [
+        "fake: unplugged; trying again",
+        "fake: pictures again",
+    ]
     assert "4 attempts" in caplog.text
 
 
-@pytest.mark.parametrize(("value", "frozen_after_s", "reopened"), [(90, 0.1, True), (90, math.inf, False), (7, 0.1, False)])
+@pytest.mark.parametrize(
+    ("value", "frozen_after_s", "reopened"), [(90, 0.1, True), (90, math.inf, False), (7, 0.1, False)]
+)
 def test_a_frozen_camera_is_opened_again_but_not_a_stream_or_a_dark_room(value, frozen_after_s, reopened):
     class Frozen(FakeCamera):
         def read(self, timeout):
-            return Frame(np.full((48, 64, 3), value, np.uint8), 0, time.monotonic(), "fake") if super().read(timeout) else None
+            return (
+                Frame(np.full((48, 64, 3), value, np.uint8), 0, time.monotonic(), "fake")
+                if super().read(timeout)
+                else None
+            )
 
     cameras = []
-    with LiveFeed(lambda made=cameras: made.append(Frozen()) or made[-1], back_off=(0.01,), frozen_after_s=frozen_after_s) as feed:
+    with LiveFeed(
+        lambda made=cameras: made.append(Frozen()) or made[-1],
+        back_off=(0.01,),
+        frozen_after_s=frozen_after_s,
+    ) as feed:
         problems, deadline = set(), time.monotonic() + (5 if reopened else 0.5)
         while time.monotonic() < deadline and not (reopened and len(cameras) >= 3):
             feed.read(0.01)
             problems.add(feed.problem)
     assert (len(cameras) > 1) == reopened
-    assert any("fake: the picture is frozen; if opening it again" in str(problem) for problem in problems) == reopened
+    assert (
+        any("fake: the picture is frozen; if opening it again" in str(problem) for problem in problems)
+        == reopened
+    )
 
 
 class HangingCamera(FakeCamera):
@@ -582,7 +616,10 @@ def test_a_camera_that_hangs_is_the_problem_and_a_frame_ends_it():
 def test_a_camera_that_hangs_on_is_an_error_that_ends_the_run():
     camera = HangingCamera()
     feed = LiveFeed(lambda: camera, hangs_after_s=0.02, gives_up_after_s=0.1)
-    with pytest.raises(CameraHangsError, match=r"fake: the camera hangs: no answer for .* ending, so that the service starts again"):
+    with pytest.raises(
+        CameraHangsError,
+        match=r"fake: the camera hangs: no answer for .* ending, so that the service starts again",
+    ):
         while True:
             feed.read(0.02)
     camera.release.set()
@@ -600,7 +637,9 @@ def test_waiting_between_attempts_is_not_a_hang():
 
 def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off():
     cameras = iter([FakeCamera(frames=1)])
-    feed = LiveFeed(lambda: next(cameras, None) or (_ for _ in ()).throw(SourceError("gone")), back_off=(60.0,))
+    feed = LiveFeed(
+        lambda: next(cameras, None) or (_ for _ in ()).throw(SourceError("gone")), back_off=(60.0,)
+    )
     while feed.problem is None:
         feed.read(0.05)
     start = time.monotonic()

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TextIO
 
 GPIO_BASE, GPLEV0_WORD = 0x3F200000, 13
-PINS = {4: "led", 17: "red", 27: "amber", 22: "green", 5: "rgb red", 6: "rgb green", 13: "rgb blue", 16: "buzzer", 26: "relay"}
+PINS = {
+    4: "led",
+    17: "red",
+    27: "amber",
+    22: "green",
+    5: "rgb red",
+    6: "rgb green",
+    13: "rgb blue",
+    16: "buzzer",
+    26: "relay",
+}
 ACTIVE_LOW = {26}
 LIMIT_S = 2400
 
@@ -84,7 +94,9 @@ def watch(monitor: Monitor, console: Path, timeline: Path) -> tuple[dict[str, li
                     changes[mark].append((at, name, on[pin]))
                     line = f"{at:7.1f} s  GPIO {pin:2} {name}: {'on' if on[pin] else 'off'}   (GPLEV0 {registers[GPLEV0_WORD]:#010x})"
                     count[pin] += 1
-                    say(line, out, *[sys.stdout] * (count[pin] < 5))  # blinking goes on and on: the file has all of it
+                    say(
+                        line, out, *[sys.stdout] * (count[pin] < 5)
+                    )  # blinking goes on and on: the file has all of it
             time.sleep(0.02)
     return changes, text
 
@@ -118,14 +130,19 @@ def lasted(changes: list[Change], name: str) -> float:
 
 def checks(changes: dict[str, list[Change]], text: str) -> list[tuple[str, bool]]:
     """What must have been seen."""
-    test, demo, hang, crash, off = (changes.get(mark, []) for mark in ("gpio-test", "demo", "hang", "crash", "off"))
+    test, demo, hang, crash, off = (
+        changes.get(mark, []) for mark in ("gpio-test", "demo", "hang", "crash", "off")
+    )
     firsts = list(dict.fromkeys(name for _, name, on in test if on))
     green, relay = went_on(demo, "green"), went_on(demo, "relay")
     return [
         ("gpio-test lights every pin, in the order of its lines", firsts == list(PINS.values())),
         ("gpio-test leaves nothing on", not left_on(changes, "gpio-test")),
         ("demo: red blinks while nobody wears a mask", len(went_on(demo, "red")) >= 3),
-        ("demo: then green, and the relay within a second of it", bool(green and relay) and abs(green[0] - relay[0]) < 1),
+        (
+            "demo: then green, and the relay within a second of it",
+            bool(green and relay) and abs(green[0] - relay[0]) < 1,
+        ),
         (
             "demo: the relay opens after 5 s (3.5 to 7), though green stays on",
             3.5 < lasted(demo, "relay") < 7 and lasted(demo, "green") > lasted(demo, "relay"),
@@ -134,8 +151,14 @@ def checks(changes: dict[str, list[Change]], text: str) -> list[tuple[str, bool]
         ("demo leaves nothing on", not left_on(changes, "demo")),
         ("hang: the relay opens by itself within 8 to 14 s", 7.5 < lasted(hang, "relay") < 14),
         ("hang: amber takes the place of green", bool(went_on(hang, "amber")) and lasted(hang, "green") < 14),
-        ("crash: the relay and green were on", {"relay", "green"} <= left_on(changes, "crash") and bool(went_on(crash, "relay"))),
-        ("gpio-test --off: nothing is on after a kill -9", bool("MARK off" in text) and not left_on(changes, "off") and not went_on(off, "relay")),
+        (
+            "crash: the relay and green were on",
+            {"relay", "green"} <= left_on(changes, "crash") and bool(went_on(crash, "relay")),
+        ),
+        (
+            "gpio-test --off: nothing is on after a kill -9",
+            bool("MARK off" in text) and not left_on(changes, "off") and not went_on(off, "relay"),
+        ),
         ("every command ended with status 0", text.count("exit status 0") == 3),
     ]
 
@@ -147,7 +170,10 @@ def main() -> int:
     for words, good in results:
         print("ok    " if good else "FAILED", words)
     killed = changes.get("killed", [])
-    print("after kill -9, before gpio-test --off:", ", ".join(f"{name} {'on' if on else 'off'}" for _, name, on in killed) or "nothing changed")
+    print(
+        "after kill -9, before gpio-test --off:",
+        ", ".join(f"{name} {'on' if on else 'off'}" for _, name, on in killed) or "nothing changed",
+    )
     return 0 if all(good for _, good in results) else 1
 
 

@@ -51,7 +51,10 @@ def next_frame(source):
 def corner_names(pixels: np.ndarray) -> list[str]:
     colours = {"red": RED, "green": GREEN, "blue": BLUE, "grey": GREY}
     height, width = pixels.shape[:2]
-    points = [pixels[y, x].astype(int) for y, x in ((40, 40), (40, width - 40), (height - 40, width - 40), (height - 40, 40))]
+    points = [
+        pixels[y, x].astype(int)
+        for y, x in ((40, 40), (40, width - 40), (height - 40, width - 40), (height - 40, 40))
+    ]
     return [min(colours, key=lambda name: np.abs(np.array(colours[name]) - point).sum()) for point in points]
 
 
@@ -59,16 +62,28 @@ def see_red(number: int) -> None:
     with PiCameraSource(number, CameraSettings(preview=(320, 256))) as source:
         given = source._camera.camera_configuration()
         frames = [next_frame(source) for _ in range(20)]
-        check("the camera gives", True, f"{given['main']['format']} {given['main']['size']} stride {given['main']['stride']}, lores {given['lores']}")
+        check(
+            "the camera gives",
+            True,
+            f"{given['main']['format']} {given['main']['size']} stride {given['main']['stride']}, lores {given['lores']}",
+        )
         pixels = frames[-1].pixels
         colour = pixels.reshape(-1, 3).mean(axis=0).round(1)
         check("a red picture arrives red, R G B", colour[0] > 200 and max(colour[1:]) < 60, colour)
-        check("shape and type", pixels.shape == (480, 640, 3) and pixels.dtype == np.uint8, (pixels.shape, str(pixels.dtype)))
+        check(
+            "shape and type",
+            pixels.shape == (480, 640, 3) and pixels.dtype == np.uint8,
+            (pixels.shape, str(pixels.dtype)),
+        )
         rate = 19 / (frames[-1].captured_at - frames[0].captured_at)
         check("frames a second: 15 asked, the camera gives 30", 5 < rate < 16, round(rate, 2))
         check("colour space asked and given back", True, given["colour_space"])
         preview = frames[-1].preview
-        check("a preview comes only from a smaller stream", preview is None or preview.shape[0] < 480, None if preview is None else preview.shape)
+        check(
+            "a preview comes only from a smaller stream",
+            preview is None or preview.shape[0] < 480,
+            None if preview is None else preview.shape,
+        )
 
 
 def see_corners(number: int) -> None:
@@ -85,7 +100,11 @@ def see_corners(number: int) -> None:
         with PiCameraSource(number, CameraSettings(**changes, **size)) as source:
             frame = next_frame(source)
             seen = corner_names(frame.pixels)
-            check(f"corners, clockwise, {changes or 'as it is'}", seen == expected, f"{frame.width}x{frame.height} {seen}")
+            check(
+                f"corners, clockwise, {changes or 'as it is'}",
+                seen == expected,
+                f"{frame.width}x{frame.height} {seen}",
+            )
 
 
 def lose_and_find(number: int) -> None:
@@ -95,7 +114,11 @@ def lose_and_find(number: int) -> None:
         begin = time.monotonic()
         while feed.problem is None and time.monotonic() - begin < 20:
             feed.read(0.25)
-        check("the loss is noticed", feed.problem is not None, f"after {time.monotonic() - begin:.1f} s: {feed.problem}")
+        check(
+            "the loss is noticed",
+            feed.problem is not None,
+            f"after {time.monotonic() - begin:.1f} s: {feed.problem}",
+        )
         time.sleep(3)
         virtual_camera.UNPLUGGED.unlink()
         begin = time.monotonic()
@@ -108,7 +131,9 @@ def main() -> int:
     logging.basicConfig(level="INFO", stream=sys.stdout, format="     log: %(message)s")
     draw_frames()
     virtual_camera.UNPLUGGED.unlink(missing_ok=True)
-    print(f"picamera2 {importlib.metadata.version('picamera2')}, libcamera {libcamera.CameraManager.singleton().version}, numpy {np.__version__}")
+    print(
+        f"picamera2 {importlib.metadata.version('picamera2')}, libcamera {libcamera.CameraManager.singleton().version}, numpy {np.__version__}"
+    )
     from picamera2 import Picamera2
 
     models = {camera["Model"]: number for number, camera in enumerate(Picamera2.global_camera_info())}

@@ -22,7 +22,10 @@ _generate_configuration = libcamera.Camera.generate_configuration
 
 def generate_configuration(camera, roles):
     """Instead of a raw stream, a second one as for a viewfinder: only its list of formats is looked at."""
-    return _generate_configuration(camera, [libcamera.StreamRole.Viewfinder if role == libcamera.StreamRole.Raw else role for role in roles])
+    return _generate_configuration(
+        camera,
+        [libcamera.StreamRole.Viewfinder if role == libcamera.StreamRole.Raw else role for role in roles],
+    )
 
 
 libcamera.Camera.generate_configuration = generate_configuration
@@ -73,7 +76,9 @@ class MemoryFileAllocator(Allocator):
         file = os.memfd_create("camera")
         os.ftruncate(file, stream.frame_size)
         luma = stream.stride * stream.size.height
-        lengths = [luma, stream.frame_size - luma] if str(stream.pixel_format) == "NV12" else [stream.frame_size]
+        lengths = (
+            [luma, stream.frame_size - luma] if str(stream.pixel_format) == "NV12" else [stream.frame_size]
+        )
         planes, offset = [], 0
         for length in lengths:
             plane = libcamera.FrameBuffer.Plane()

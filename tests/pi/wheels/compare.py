@@ -18,7 +18,9 @@ NEARLY = {"boxes": 1e-3, "face scores": 1e-6}
 def differences(expected: dict, seen: dict) -> list[str]:
     different = [key for key in EXACT if seen[key] != expected[key]]
     for key, tolerance in NEARLY.items():
-        if np.shape(seen[key]) != np.shape(expected[key]) or not np.allclose(seen[key], expected[key], rtol=0, atol=tolerance):
+        if np.shape(seen[key]) != np.shape(expected[key]) or not np.allclose(
+            seen[key], expected[key], rtol=0, atol=tolerance
+        ):
             different.append(key)
     return different
 
@@ -33,7 +35,10 @@ def compare(here: dict, there: dict) -> int:
         seen = there["reference"][name]
         different = differences(expected, seen)
         failures += bool(different)
-        print(f"{'FAIL' if different else 'ok  '} {name}, reference kernels: {'; '.join(seen['readable'])}", end="")
+        print(
+            f"{'FAIL' if different else 'ok  '} {name}, reference kernels: {'; '.join(seen['readable'])}",
+            end="",
+        )
         if different:
             print(f" (differs in {', '.join(different)}; here: {'; '.join(expected['readable'])})")
         else:
@@ -41,7 +46,10 @@ def compare(here: dict, there: dict) -> int:
             print(f" (int8 outputs and mask scores equal to the bit, boxes to {apart:.1g} px)")
         labels = from_left(here["default"][name]), from_left(there["default"][name])
         failures += labels[0] != labels[1]
-        print(f"{'ok  ' if labels[0] == labels[1] else 'FAIL'} {name}, default kernels: {'; '.join(there['default'][name]['readable'])}", end="")
+        print(
+            f"{'ok  ' if labels[0] == labels[1] else 'FAIL'} {name}, default kernels: {'; '.join(there['default'][name]['readable'])}",
+            end="",
+        )
         print(f" (here: {'; '.join(here['default'][name]['readable'])})")
     return failures
 

@@ -33,25 +33,36 @@ def look(path: Path, detector: SSDFaceDetector, classifier: MaskClassifier) -> d
     return {
         "pixels": digest(pixels),
         "detector input": digest(detector.prepare(Frame(pixels, 0, 0.0, "look"))),
-        "detector outputs": [digest(output.values) for output in detector.model.run(detector.prepare(Frame(pixels, 0, 0.0, "look")))],
+        "detector outputs": [
+            digest(output.values)
+            for output in detector.model.run(detector.prepare(Frame(pixels, 0, 0.0, "look")))
+        ],
         "crops": [digest(resize(crop(pixels, face.box, margin), *size)) for face, _ in faces],
         "boxes": [[face.box.xmin, face.box.ymin, face.box.xmax, face.box.ymax] for face, _ in faces],
         "face scores": [face.score for face, _ in faces],
         "labels": [verdict.label for _, verdict in faces],
         "mask scores": [dict(verdict.scores) for _, verdict in faces],
-        "readable": [f"{verdict.label} {verdict.score:.3f} at {[round(v) for v in (face.box.xmin, face.box.ymin)]}" for face, verdict in faces],
+        "readable": [
+            f"{verdict.label} {verdict.score:.3f} at {[round(v) for v in (face.box.xmin, face.box.ymin)]}"
+            for face, verdict in faces
+        ],
     }
 
 
 def main() -> None:
     runtime = import_runtime().name
-    found = {"machine": f"{platform.machine()}, {runtime}, Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}"}
+    found = {
+        "machine": f"{platform.machine()}, {runtime}, Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}"
+    }
     for kernels in ("reference", "default"):
         options = {"threads": 1, "reference_kernels": kernels == "reference"}
         classifier, found[kernels] = MaskClassifier(MODELS / CLASSIFIER, **options), {}
         for name in (DETECTOR, WIDE_DETECTOR):
             detector = SSDFaceDetector(MODELS / name, **options)
-            found[kernels] |= {f"{path.name} by {name}": look(path, detector, classifier) for path in find_pictures(Path(sys.argv[1]))}
+            found[kernels] |= {
+                f"{path.name} by {name}": look(path, detector, classifier)
+                for path in find_pictures(Path(sys.argv[1]))
+            }
     print(json.dumps(found))
 
 

@@ -58,7 +58,12 @@ def test_the_shipped_classifier_can_be_trained_on():
     model = build_classifier(128, 1.0, 3, "none", dropout=0.0)
     take_folded_weights(model, SHIPPED)
     kernels = [layer.kernel for layer in base_of(model).layers if isinstance(layer, keras.layers.Conv2D)]
-    sizes = np.concatenate([np.sqrt(np.mean(np.square(k), axis=(0, 1, 2)) * np.prod(k.shape[:3]) / 2) for k in map(np.asarray, kernels)])
+    sizes = np.concatenate(
+        [
+            np.sqrt(np.mean(np.square(k), axis=(0, 1, 2)) * np.prod(k.shape[:3]) / 2)
+            for k in map(np.asarray, kernels)
+        ]
+    )
     np.testing.assert_allclose(sizes[sizes > 0], 1, rtol=1e-3)
     make_tunable(base_of(model), 3)
     x = np.random.default_rng(0).uniform(-1, 1, (8, 128, 128, 3)).astype(np.float32)
@@ -71,7 +76,10 @@ def test_the_shipped_classifier_can_be_trained_on():
 
 def test_a_label_weighs_by_what_augmentation_makes_of_the_samples():
     """More than a quarter of the bare faces wear a drawn mask by the time they are trained on."""
-    bare = [Sample(Path("x"), Label.WITHOUT_MASK, "s", "g", BoundingBox(10, 10, 54, 58), POINTS) for _ in range(300)]
+    bare = [
+        Sample(Path("x"), Label.WITHOUT_MASK, "s", "g", BoundingBox(10, 10, 54, 58), POINTS)
+        for _ in range(300)
+    ]
     masked = [Sample(Path("x"), Label.WITH_MASK, "s", "g") for _ in range(100)]
     pixels, rng = np.full((64, 64, 3), 128, np.uint8), np.random.default_rng(1)
     for labels in (LABELS, LABELS[:2]):

@@ -49,7 +49,20 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
-    options = ("--size", 96, "--alpha", 0.35, "--weights", "none", "--batch", 8, "--epochs", 2, "--head-epochs", 1)
+    options = (
+        "--size",
+        96,
+        "--alpha",
+        0.35,
+        "--weights",
+        "none",
+        "--batch",
+        8,
+        "--epochs",
+        2,
+        "--head-epochs",
+        1,
+    )
     result = run("training.train", "--data", data, "--out", out, *options)
     assert result.returncode == 0, result.stderr[-2000:]
     assert "broken.png: the file is empty" in result.stderr
@@ -62,7 +75,19 @@ def converted(trained, data) -> Path:
     path = trained.parent / "small.tflite"
     notes = trained.parent / "notes.json"
     notes.write_text('{"training_data": "three colours", "licence": "none"}')
-    result = run("convert.quantize", "--model", trained, "--data", data, "--out", path, "--calibration", 20, "--notes", notes)
+    result = run(
+        "convert.quantize",
+        "--model",
+        trained,
+        "--data",
+        data,
+        "--out",
+        path,
+        "--calibration",
+        20,
+        "--notes",
+        notes,
+    )
     assert result.returncode == 0, result.stderr[-2000:]
     return path
 
@@ -70,7 +95,19 @@ def converted(trained, data) -> Path:
 def test_a_run_leaves_all_that_is_needed_to_judge_and_repeat_it(trained):
     present = {str(path.relative_to(trained)) for path in trained.rglob("*") if path.is_file()}
     plots = {f"{part}/{plot}.png" for part in ("val", "test") for plot in ("confusion", "roc", "reliability")}
-    assert plots | {"model.keras", "history.json", "config.json", "metrics.json", "split.csv", "learning_curves.png", "test_report.txt"} <= present
+    assert (
+        plots
+        | {
+            "model.keras",
+            "history.json",
+            "config.json",
+            "metrics.json",
+            "split.csv",
+            "learning_curves.png",
+            "test_report.txt",
+        }
+        <= present
+    )
     assert not any(name.startswith("backup") for name in present)
     config = json.loads((trained / "config.json").read_text())
     assert config["labels"] == ["with_mask", "without_mask", "incorrect_mask"]
@@ -103,16 +140,31 @@ def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):
 
 def test_a_converted_file_can_be_gone_on_from(trained, converted, data, tmp_path):
     """With no epoch it is balanced and judged alone; what comes out says what the int8 file said, but for that."""
-    words = ["--data", data, "--size", 96, "--batch", 8, "--split", trained / "split.csv", "--start-from", converted]
+    words = [
+        "--data",
+        data,
+        "--size",
+        96,
+        "--batch",
+        8,
+        "--split",
+        trained / "split.csv",
+        "--start-from",
+        converted,
+    ]
     result = run("training.train", *words, "--alpha", 0.35, "--epochs", 0, "--out", tmp_path / "again")
     assert result.returncode == 0, result.stderr[-2000:]
     off = json.loads((tmp_path / "again" / "config.json").read_text())["with_mask_logit_lowered_by"]
     assert f"with_mask's logit lowered by {off:g}" in result.stderr
     pixels = read_picture(data / "without_mask" / "without_mask1.png")
-    scores = keras.models.load_model(tmp_path / "again" / "model.keras", compile=False).predict(normalise(resize(pixels, 96, 96))[None], verbose=0)[0]
+    scores = keras.models.load_model(tmp_path / "again" / "model.keras", compile=False).predict(
+        normalise(resize(pixels, 96, 96))[None], verbose=0
+    )[0]
     scores *= np.exp([off, 0, 0])
     model = TFLiteModel(load_card(converted), threads=1)
-    np.testing.assert_allclose(scores / scores.sum(), model.run(resize(pixels, 96, 96))[0].dequantise()[0], atol=0.05)
+    np.testing.assert_allclose(
+        scores / scores.sum(), model.run(resize(pixels, 96, 96))[0].dequantise()[0], atol=0.05
+    )
     wrong = run("training.train", *words, "--alpha", 0.5, "--out", tmp_path / "other")
     assert wrong.returncode == 1
     assert "cannot start from it" in wrong.stderr.splitlines()[-1]
@@ -139,7 +191,17 @@ def test_evaluate_takes_both_kinds(trained, converted, data, kind, tmp_path):
     result = run("training.evaluate", "--model", model, "--data", data, "--json", "--report", tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]
     figures = json.loads(result.stdout)
-    assert {"balanced_accuracy", "macro_f1", "accuracy", "per_class", "confusion", "auc", "ece", "n", "unreadable"} <= set(figures)
+    assert {
+        "balanced_accuracy",
+        "macro_f1",
+        "accuracy",
+        "per_class",
+        "confusion",
+        "auc",
+        "ece",
+        "n",
+        "unreadable",
+    } <= set(figures)
     assert (figures["n"], figures["unreadable"]) == (72, 1)
     assert (tmp_path / "confusion.png").is_file()
     mistakes = (tmp_path / "mistakes.csv").read_text().splitlines()
@@ -150,9 +212,28 @@ def test_evaluate_takes_both_kinds(trained, converted, data, kind, tmp_path):
 def test_an_interrupted_training_resumes(data, tmp_path):
     """Killed in its second epoch, it goes on there, and the history has no gap."""
     out = tmp_path / "run"
-    words = ["--data", data, "--out", out, "--size", 96, "--alpha", 0.35, "--weights", "none", "--batch", 8, "--epochs", 3, "--head-epochs", 1]
+    words = [
+        "--data",
+        data,
+        "--out",
+        out,
+        "--size",
+        96,
+        "--alpha",
+        0.35,
+        "--weights",
+        "none",
+        "--batch",
+        8,
+        "--epochs",
+        3,
+        "--head-epochs",
+        1,
+    ]
     command = [sys.executable, "-m", "training.train", *map(str, words)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         for line in process.stdout:
             if line.startswith("Epoch 2/3"):
                 process.kill()
@@ -171,7 +252,11 @@ def test_an_interrupted_training_resumes(data, tmp_path):
         ({"with_mask": 5}, (), "one class only"),
         ({"with_mask": 5, "without_mask": 0}, (), "the class is empty"),
         ({"with_mask": 9, "without_mask": 9}, ("--weights", "/nowhere.h5"), "no such file"),
-        ({"with_mask": 9, "without_mask": 9}, ("--batch", "64", "--weights", "none"), "do not fill one batch"),
+        (
+            {"with_mask": 9, "without_mask": 9},
+            ("--batch", "64", "--weights", "none"),
+            "do not fill one batch",
+        ),
     ],
 )
 def test_unusable_input_is_one_line(tmp_path, counts, options, words):
@@ -187,7 +272,10 @@ def test_unusable_input_is_one_line(tmp_path, counts, options, words):
 def test_a_finished_run_is_not_overwritten(trained, data, options):
     result = run("training.train", "--data", data, "--out", trained, *options)
     assert result.returncode == 1
-    assert f"this training is finished; go on from it with --start-from {trained / 'model.keras'}" in result.stderr
+    assert (
+        f"this training is finished; go on from it with --start-from {trained / 'model.keras'}"
+        in result.stderr
+    )
 
 
 def test_an_interrupted_run_is_not_overwritten(tmp_path):

@@ -10,7 +10,12 @@ from edge.errors import DataError
 from edge.pictures.drawn_masks import MaskStyle, draw_mask
 from edge.pictures.files import write_picture
 from edge.types import BoundingBox, Label
-from training.classifier.metrics import classification_metrics, expected_calibration_error, text_report, with_without
+from training.classifier.metrics import (
+    classification_metrics,
+    expected_calibration_error,
+    text_report,
+    with_without,
+)
 from training.datasets.samples import (
     LABELS,
     Sample,
@@ -31,7 +36,12 @@ LANDMARKS = ((40, 40), (80, 40), (60, 62), (45, 84), (75, 84))
 
 
 def noise(seed: int, width: int = 48, height: int = 48):
-    return np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    return (
+        np.random.default_rng(seed)
+        .integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+        .repeat(8, 0)
+        .repeat(8, 1)
+    )
 
 
 def make_folder(root, counts):
@@ -58,13 +68,19 @@ def make_samples(groups: int = 12, each: int = 4) -> list[Sample]:
 def test_subfolders(tmp_path):
     samples = read_samples(make_folder(tmp_path / "faces", {"with_mask": 2, "without_mask": 1}))
     assert [sample.label for sample in samples] == [Label.WITH_MASK] * 2 + [Label.WITHOUT_MASK]
-    assert len({sample.group for sample in samples}) == 3 - 1  # the same file name in two classes is one group: it may be the same person
+    assert (
+        len({sample.group for sample in samples}) == 3 - 1
+    )  # the same file name in two classes is one group: it may be the same person
     assert present_labels(samples) == (Label.WITH_MASK, Label.WITHOUT_MASK)
 
 
 @pytest.mark.parametrize(
     ("counts", "words"),
-    [(None, "no such folder"), ({}, "no sub-folder"), ({"with_mask": 1, "without_mask": 0}, "the class is empty")],
+    [
+        (None, "no such folder"),
+        ({}, "no sub-folder"),
+        ({"with_mask": 1, "without_mask": 0}, "the class is empty"),
+    ],
 )
 def test_unusable_folders(tmp_path, counts, words):
     folder = tmp_path / "faces"
@@ -82,7 +98,10 @@ def test_one_class_alone_is_an_error(tmp_path):
 
 def test_manifest(tmp_path):
     write_picture(tmp_path / "a.png", noise(0))
-    rows = [["file", "label", "source", "group", "xmin", "ymin", "xmax", "ymax"], ["a.png", "with_mask", "s", "g", 8, 8, 40, 40]]
+    rows = [
+        ["file", "label", "source", "group", "xmin", "ymin", "xmax", "ymax"],
+        ["a.png", "with_mask", "s", "g", 8, 8, 40, 40],
+    ]
     with (tmp_path / "manifest.csv").open("w", newline="") as lines:
         csv.writer(lines).writerows(rows)
     (sample,) = read_samples(tmp_path)
@@ -91,7 +110,11 @@ def test_manifest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("file,label\na.png,with_hat\n", "line 2: unknown label 'with_hat'"), ("name\na.png\n", "columns file and label")]
+    ("text", "words"),
+    [
+        ("file,label\na.png,with_hat\n", "line 2: unknown label 'with_hat'"),
+        ("name\na.png\n", "columns file and label"),
+    ],
 )
 def test_bad_manifests(tmp_path, text, words):
     (tmp_path / "manifest.csv").write_text(text)
@@ -142,8 +165,12 @@ def test_a_group_never_crosses_the_split():
 
 def test_the_split_depends_on_the_seed_alone():
     samples = make_samples()
-    assert split_groups(samples, test=0.25, val=0.15, seed=3) == split_groups(samples, test=0.25, val=0.15, seed=3)
-    assert split_groups(samples, test=0.25, val=0.15, seed=3) != split_groups(samples, test=0.25, val=0.15, seed=4)
+    assert split_groups(samples, test=0.25, val=0.15, seed=3) == split_groups(
+        samples, test=0.25, val=0.15, seed=3
+    )
+    assert split_groups(samples, test=0.25, val=0.15, seed=3) != split_groups(
+        samples, test=0.25, val=0.15, seed=4
+    )
 
 
 def test_held_out_sources_are_the_only_ones_held_out():
@@ -168,14 +195,22 @@ def test_near_duplicates_are_found_across_size_and_compression():
 
     picture, other = noise(1, 96, 96), noise(2, 96, 96)
     small = cv2.resize(picture, (60, 60), interpolation=cv2.INTER_AREA)
-    squeezed = cv2.imdecode(cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 40))[1], cv2.IMREAD_COLOR)
+    squeezed = cv2.imdecode(
+        cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 40))[1], cv2.IMREAD_COLOR
+    )
     hashes = np.array([difference_hash(p) for p in (small, squeezed, other)], np.uint64)
     assert near_duplicates(hashes, hashes[:0]).tolist() == [False] * 3
-    assert near_duplicates(hashes, np.array([difference_hash(picture)], np.uint64)).tolist() == [True, True, False]
+    assert near_duplicates(hashes, np.array([difference_hash(picture)], np.uint64)).tolist() == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_source_limits_draw_anew_each_time():
-    samples = [Sample(None, LABELS[0], "big", f"g{i}") for i in range(50)] + [Sample(None, LABELS[1], "small", "h")]  # type: ignore[arg-type]
+    samples = [Sample(None, LABELS[0], "big", f"g{i}") for i in range(50)] + [
+        Sample(None, LABELS[1], "small", "h")
+    ]  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     first, second = (limit_sources(samples, {"big": 10}, rng) for _ in range(2))
     assert [sum(sample.source == "big" for sample in drawn) for drawn in (first, second)] == [10, 10]
@@ -209,7 +244,9 @@ def test_a_drawn_mask_covers_the_mouth_and_leaves_the_eyes():
     assert np.all(face == (200, 160, 140)), "the picture that came in is not drawn upon"
 
 
-@pytest.mark.parametrize("landmarks", [((0, 0),) * 5, ((-50, -50), (300, -50), (100, 10), (-50, 400), (300, 400))])
+@pytest.mark.parametrize(
+    "landmarks", [((0, 0),) * 5, ((-50, -50), (300, -50), (100, 10), (-50, 400), (300, 400))]
+)
 def test_drawing_survives_absurd_landmarks(landmarks):
     assert draw_mask(np.zeros((40, 40, 3), np.uint8), landmarks, MaskStyle()).shape == (40, 40, 3)
 
@@ -226,7 +263,9 @@ def test_figures_of_a_known_confusion():
     assert figures["confusion"]["rows_true_columns_predicted"] == [[3, 1, 0], [0, 2, 0], [1, 0, 1]]
     assert figures["per_class"]["incorrect_mask"]["f1"] == pytest.approx(2 / 3)
     assert figures["macro_f1"] == pytest.approx(np.mean([0.75, 0.8, 2 / 3]))
-    assert {"balanced_accuracy", "macro_f1", "accuracy", "per_class", "confusion", "auc", "ece", "n"} <= set(figures)
+    assert {"balanced_accuracy", "macro_f1", "accuracy", "per_class", "confusion", "auc", "ece", "n"} <= set(
+        figures
+    )
     json.dumps(figures)
     assert "macro_f1" in text_report(figures)
 

@@ -35,15 +35,22 @@ GREY = np.full((40, 60, 3), 128, np.uint8)
 
 
 def coco(folder: Path, notes: list, images: list | None = None) -> Path:
-    images = images or [{"id": 1, "file_name": "a.png", "source": "s", "group": "s:a"}, {"id": 2, "file_name": "b.png"}]
+    images = images or [
+        {"id": 1, "file_name": "a.png", "source": "s", "group": "s:a"},
+        {"id": 2, "file_name": "b.png"},
+    ]
     categories = [{"id": 1, "name": "with_mask"}, {"id": 4, "name": "face"}]
     (folder / "images").mkdir(parents=True)
-    (folder / "annotations.json").write_text(json.dumps({"images": images, "annotations": notes, "categories": categories}))
+    (folder / "annotations.json").write_text(
+        json.dumps({"images": images, "annotations": notes, "categories": categories})
+    )
     return folder
 
 
 def scene(boxes: list, labels: list, source: str = "s", group: str = "s:a"):
-    return make_scene(Path("a.png"), source, group, np.array(boxes, np.float32), labels, np.zeros(len(boxes), bool))
+    return make_scene(
+        Path("a.png"), source, group, np.array(boxes, np.float32), labels, np.zeros(len(boxes), bool)
+    )
 
 
 def answer(*faces: tuple) -> np.ndarray:
@@ -64,7 +71,15 @@ def test_scenes_keep_boxes_labels_and_ignored_and_pictures_without_faces(tmp_pat
     assert second.boxes.shape == (0, 4) and first.file == tmp_path / "d" / "images" / "a.png"
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"images": [], "categories": []}', '{"images": [{"id": 1}], "annotations": [], "categories": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        '{"images": [], "categories": []}',
+        '{"images": [{"id": 1}], "annotations": [], "categories": []}',
+    ],
+)
 def test_bad_annotations_are_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "annotations.json").write_text(text)
     with pytest.raises(DataError, match=r"annotations\.json"):
@@ -89,7 +104,9 @@ def test_backgrounds_have_no_faces_and_unreadable_pictures_are_told(tmp_path: Pa
 
 
 def test_edges_move_by_parts_of_the_boxs_size() -> None:
-    np.testing.assert_allclose(move_edges(np.array([[10, 20, 30, 60]], np.float32), (0.1, -0.25, 0.0, 0.5)), [[12, 10, 30, 80]])
+    np.testing.assert_allclose(
+        move_edges(np.array([[10, 20, 30, 60]], np.float32), (0.1, -0.25, 0.0, 0.5)), [[12, 10, 30, 80]]
+    )
 
 
 def test_heads_shrink_to_faces_and_our_own_convention_stays() -> None:
@@ -102,10 +119,18 @@ def test_heads_shrink_to_faces_and_our_own_convention_stays() -> None:
 
 def test_teacher_adds_what_it_is_sure_of_and_ignores_what_it_is_not() -> None:
     labelled = scene([[100, 100, 150, 160]], ["with_mask"])
-    result = taught(labelled, answer((102, 98, 48, 62, 0.9), (300, 100, 50, 60, 0.9), (400, 100, 50, 60, 0.5), (500, 100, 50, 60, 0.2)), True)
+    result = taught(
+        labelled,
+        answer(
+            (102, 98, 48, 62, 0.9), (300, 100, 50, 60, 0.9), (400, 100, 50, 60, 0.5), (500, 100, 50, 60, 0.2)
+        ),
+        True,
+    )
     assert result.labels == ("with_mask", "face", "face") and result.ignored.tolist() == [False, False, True]
     np.testing.assert_array_equal(result.boxes[0], labelled.boxes[0])
-    np.testing.assert_allclose(result.boxes[1], move_edges(np.array([[300, 100, 350, 160]], np.float32), YUNET_TO_OURS)[0])
+    np.testing.assert_allclose(
+        result.boxes[1], move_edges(np.array([[300, 100, 350, 160]], np.float32), YUNET_TO_OURS)[0]
+    )
 
 
 def test_teachers_landmarks_make_a_bare_face_ready_for_a_mask() -> None:
@@ -137,15 +162,26 @@ def test_a_cut_out_is_a_scene_with_its_landmarks() -> None:
 
 
 def test_held_out_groups_come_from_the_split_file_or_a_seeded_draw(tmp_path: Path) -> None:
-    listed = [scene([], [], "known", f"known:{i}") for i in range(10)] + [scene([], [], "new", f"new:{i}") for i in range(40)]
+    listed = [scene([], [], "known", f"known:{i}") for i in range(10)] + [
+        scene([], [], "new", f"new:{i}") for i in range(40)
+    ]
     listed += [scene([], [], "roboflow_maskwearing149", f"r:{i}") for i in range(10)]
     write_split(tmp_path / "split.csv", {"known:3": "test", "known:4": "val"})
     parts = hold_out(listed, tmp_path / "split.csv", 0.25, 0)
-    assert [group for group, part in parts.items() if part == "test" and group.startswith("known")] == ["known:3"]
-    counts = {part: sum(value == part and group.startswith("new") for group, value in parts.items()) for part in ("test", "val")}
+    assert [group for group, part in parts.items() if part == "test" and group.startswith("known")] == [
+        "known:3"
+    ]
+    counts = {
+        part: sum(value == part and group.startswith("new") for group, value in parts.items())
+        for part in ("test", "val")
+    }
     assert counts == {"test": 10, "val": 3}
     assert {part for group, part in parts.items() if group.startswith("r:")} == {"train"}
-    assert parts == hold_out(listed, tmp_path / "split.csv", 0.25, 0) != hold_out(listed, tmp_path / "split.csv", 0.25, 1)
+    assert (
+        parts
+        == hold_out(listed, tmp_path / "split.csv", 0.25, 0)
+        != hold_out(listed, tmp_path / "split.csv", 0.25, 1)
+    )
 
 
 def test_make_scene_takes_no_boxes() -> None:

@@ -37,7 +37,9 @@ def matcher() -> Matcher:
 
 @pytest.mark.parametrize("height", [5, 9, 14, 22, 40, 75, 120, 180, 250])
 def test_every_face_size_finds_anchors_of_its_size(matcher: Matcher, height: float) -> None:
-    face = boxes((164 - 0.4 * height, 132 - height / 2, 164 + 0.4 * height, 132 + height / 2))  # on a cell of stride 8
+    face = boxes(
+        (164 - 0.4 * height, 132 - height / 2, 164 + 0.4 * height, 132 + height / 2)
+    )  # on a cell of stride 8
     targets = matcher(face, np.array([False]))
     chosen = matcher.corners[targets[:, 0] == 1]
     assert 1 <= len(chosen) <= 40
@@ -68,7 +70,9 @@ def test_ignored_faces_cost_nothing_but_do_not_silence_a_face_over_them(matcher:
 def test_loss_decodes_as_the_runtime_does() -> None:
     raw = np.random.default_rng(0).normal(0, 2, (1, len(SHAPE.anchors()), 4)).astype(np.float32)
     expected = decode_boxes(raw[0], SHAPE.anchors(), SHAPE.variances)
-    np.testing.assert_allclose(keras.ops.convert_to_numpy(DetectionLoss(SHAPE).decode(raw))[0], expected, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(DetectionLoss(SHAPE).decode(raw))[0], expected, rtol=1e-4, atol=1e-2
+    )
 
 
 def test_loss_is_small_for_the_right_answer_and_grows_with_each_mistake(matcher: Matcher) -> None:
@@ -91,7 +95,10 @@ def test_loss_is_small_for_the_right_answer_and_grows_with_each_mistake(matcher:
 
 
 def test_generalised_iou() -> None:
-    one, other = boxes((0, 0, 2, 2), (0, 0, 2, 2), (0, 0, 1, 1)), boxes((0, 0, 2, 2), (1, 0, 3, 2), (3, 0, 4, 1))
+    one, other = (
+        boxes((0, 0, 2, 2), (0, 0, 2, 2), (0, 0, 1, 1)),
+        boxes((0, 0, 2, 2), (1, 0, 3, 2), (3, 0, 4, 1)),
+    )
     np.testing.assert_allclose(generalised_iou(one, other), [1, 1 / 3, -0.5], atol=1e-6)
 
 
@@ -101,5 +108,9 @@ def test_flattened_outputs_keep_the_order_of_the_anchors() -> None:
     picture = np.random.default_rng(0).normal(0, 1, (1, SHAPE.height, SHAPE.width, 3)).astype(np.float32)
     outputs = [keras.ops.convert_to_numpy(output) for output in model(picture)]
     got = keras.ops.convert_to_numpy(flat(picture))[0]
-    np.testing.assert_allclose(got[:, 0], np.concatenate([scores.ravel() for scores in outputs[::2]]), atol=1e-5)
-    np.testing.assert_allclose(got[:, 1:], np.concatenate([raw.reshape(-1, 4) for raw in outputs[1::2]]), atol=1e-5)
+    np.testing.assert_allclose(
+        got[:, 0], np.concatenate([scores.ravel() for scores in outputs[::2]]), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        got[:, 1:], np.concatenate([raw.reshape(-1, 4) for raw in outputs[1::2]]), atol=1e-5
+    )

@@ -21,7 +21,14 @@ from tests.builders import ROOT  # noqa: E402
 from training.backbones.unfold import spread_batch_norms, take_folded_weights  # noqa: E402
 from training.detector.evaluate import read_shape, shape_entry  # noqa: E402
 from training.detector.fit import SlowTrunk  # noqa: E402
-from training.detector.network import TRUNKS, DetectorShape, Doubling, FusedBatchNormalization, build_detector, shape_for  # noqa: E402
+from training.detector.network import (
+    TRUNKS,
+    DetectorShape,
+    Doubling,
+    FusedBatchNormalization,
+    build_detector,
+    shape_for,
+)  # noqa: E402
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -36,7 +43,9 @@ def noise(*shape: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=TRUNKS)
-def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
+def converted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[keras.Model, Path]:
     model = build_detector(SMALL, 0.25, trunk=request.param)
     rng = np.random.default_rng(1)
     for layer in model.layers:  # larger outputs than fresh ones, so that there is something to find
@@ -54,7 +63,14 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_outputs_are_the_anchors_of_every_level(trunk: str) -> None:
     shape = DetectorShape()
     outputs = build_detector(shape, 0.25, trunk=trunk).output_shape
-    assert outputs == [(None, 36, 48, 2), (None, 36, 48, 8), (None, 18, 24, 2), (None, 18, 24, 8), (None, 9, 12, 2), (None, 9, 12, 8)]
+    assert outputs == [
+        (None, 36, 48, 2),
+        (None, 36, 48, 8),
+        (None, 18, 24, 2),
+        (None, 18, 24, 8),
+        (None, 9, 12, 2),
+        (None, 9, 12, 8),
+    ]
     assert sum(int(np.prod(scores[1:])) for scores in outputs[::2]) == len(shape.anchors())
 
 
@@ -83,10 +99,15 @@ def test_int8_file_holds_only_what_an_edge_tpu_takes(converted: tuple[keras.Mode
     assert names == EDGE_TPU_OPS
 
 
-def test_the_runtime_reads_the_float_models_boxes_from_the_int8_file(converted: tuple[keras.Model, Path]) -> None:
+def test_the_runtime_reads_the_float_models_boxes_from_the_int8_file(
+    converted: tuple[keras.Model, Path],
+) -> None:
     model, path = converted
     pixels = np.random.default_rng(2).integers(0, 256, (64, 96, 3), np.uint8)
-    outputs = [keras.ops.convert_to_numpy(o) for o in model((pixels[None].astype(np.float32) - 128) / 128, training=False)]
+    outputs = [
+        keras.ops.convert_to_numpy(o)
+        for o in model((pixels[None].astype(np.float32) - 128) / 128, training=False)
+    ]
     logits = np.concatenate([scores.ravel() for scores in outputs[::2]])
     detector = SSDFaceDetector(path, threads=1)
     found = detector.detect(Frame(pixels, 0, 0.0, "test"))
@@ -101,7 +122,10 @@ def trunk_of(model: keras.Model) -> str:
 
 @pytest.mark.parametrize("trunk", TRUNKS)
 def test_weights_fit_other_input_sizes_and_the_fused_norm(trunk: str) -> None:
-    small, fused = build_detector(SMALL, 0.25, trunk=trunk), build_detector(replace(SMALL, width=128), 0.25, fused=True, trunk=trunk)
+    small, fused = (
+        build_detector(SMALL, 0.25, trunk=trunk),
+        build_detector(replace(SMALL, width=128), 0.25, fused=True, trunk=trunk),
+    )
     fused.set_weights(small.get_weights())
     wide = np.zeros((1, 64, 128, 3), np.float32)
     wide[:, :, :96] = noise(1, 64, 96, 3)
@@ -112,19 +136,32 @@ def test_weights_fit_other_input_sizes_and_the_fused_norm(trunk: str) -> None:
 
 
 def test_of_imagenets_weights_the_late_convolutions_are_trained_in_smaller_steps(tmp_path: Path) -> None:
-    base = keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    base = keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None
+    )
     base.save_weights(tmp_path / "base.weights.h5")
     model = build_detector(SMALL, 0.35, trunk="mobilenet_v2", weights=str(tmp_path / "base.weights.h5"))
     shared = {layer.name for layer in base.layers} & {layer.name for layer in model.layers if layer.weights}
     for name in shared:
-        for expected, got in zip(base.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True):
+        for expected, got in zip(
+            base.get_layer(name).get_weights(), model.get_layer(name).get_weights(), strict=True
+        ):
             np.testing.assert_array_equal(got, expected)
     trained = [layer.name for layer in model.layers if layer.name in shared and layer.trainable_weights]
-    assert trained[0] == "block_3_expand" and trained[-1] == "block_11_project" and not any(name.endswith("BN") for name in trained)
+    assert (
+        trained[0] == "block_3_expand"
+        and trained[-1] == "block_11_project"
+        and not any(name.endswith("BN") for name in trained)
+    )
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
     model.compile(SlowTrunk(1e-3, weight_decay=0.0), "mse")
-    model.train_on_batch(noise(2, 64, 96, 3), [np.ones((2, *output[1:]), np.float32) for output in model.output_shape])
-    step = {variable.path: np.abs(variable.numpy() - before[variable.path]).max() for variable in model.trainable_variables}
+    model.train_on_batch(
+        noise(2, 64, 96, 3), [np.ones((2, *output[1:]), np.float32) for output in model.output_shape]
+    )
+    step = {
+        variable.path: np.abs(variable.numpy() - before[variable.path]).max()
+        for variable in model.trainable_variables
+    }
     assert step["block_7_project/kernel"] == pytest.approx(2.5e-4, rel=0.01)
     assert step["head8_pw/kernel"] == pytest.approx(1e-3, rel=0.01)
 
@@ -140,7 +177,9 @@ def test_fused_norm_trains_as_the_plain_one() -> None:
     one, other = (layer(x, training=True) for layer in layers)
     np.testing.assert_allclose(one, other, atol=1e-4)
     np.testing.assert_allclose(layers[0].moving_mean, layers[1].moving_mean, atol=1e-4)
-    np.testing.assert_allclose(layers[0].moving_variance, layers[1].moving_variance, rtol=0.02)  # fused: by n - 1
+    np.testing.assert_allclose(
+        layers[0].moving_variance, layers[1].moving_variance, rtol=0.02
+    )  # fused: by n - 1
 
 
 def test_doubling_is_nearest_upsampling_and_survives_saving(tmp_path: Path) -> None:
@@ -171,18 +210,24 @@ def test_a_converted_file_gives_its_weights_back(converted: tuple[keras.Model, P
     pictures = noise(4, 64, 96, 3)
     again = build_detector(SMALL, 0.25, trunk=trunk_of(model))
     take_folded_weights(again, path)
-    for expected, got in zip(model.predict(pictures, verbose=0), again.predict(pictures, verbose=0), strict=True):
+    for expected, got in zip(
+        model.predict(pictures, verbose=0), again.predict(pictures, verbose=0), strict=True
+    ):
         assert np.abs(expected - got).max() < 0.1 * expected.std() + 1e-3
 
 
-def test_spreading_batch_norms_changes_nothing_until_training_and_little_then(converted: tuple[keras.Model, Path]) -> None:
+def test_spreading_batch_norms_changes_nothing_until_training_and_little_then(
+    converted: tuple[keras.Model, Path],
+) -> None:
     again, pictures = build_detector(SMALL, 0.25, trunk=trunk_of(converted[0])), noise(8, 64, 96, 3)
     take_folded_weights(again, converted[1])
     before = again(pictures, training=False)
     unspread = again(pictures, training=True)
     take_folded_weights(again, converted[1])
     spread_batch_norms(again, [pictures[:4], pictures[4:]])
-    for same, trained, lost, expected in zip(again(pictures, training=False), again(pictures, training=True), unspread, before, strict=True):
+    for same, trained, lost, expected in zip(
+        again(pictures, training=False), again(pictures, training=True), unspread, before, strict=True
+    ):
         np.testing.assert_allclose(same, expected, atol=2e-4)
         np.testing.assert_allclose(trained, expected, atol=2e-3)
         assert np.abs(np.asarray(lost) - np.asarray(expected)).mean() > 0.05
@@ -193,7 +238,9 @@ def test_a_file_of_another_network_is_one_line(converted: tuple[keras.Model, Pat
         take_folded_weights(build_detector(SMALL, 1.5, trunk=trunk_of(converted[0])), converted[1])
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(DataError, match="0 of its operations are named elsewhere"):
-        take_folded_weights(keras.Model(inputs, keras.layers.Conv2D(2, 1, name="elsewhere")(inputs)), converted[1])
+        take_folded_weights(
+            keras.Model(inputs, keras.layers.Conv2D(2, 1, name="elsewhere")(inputs)), converted[1]
+        )
     (tmp_path / "no.tflite").write_bytes(b"not a model")
     with pytest.raises(ModelError, match="not a TFLite file"):
         take_folded_weights(build_detector(SMALL, 0.25), tmp_path / "no.tflite")

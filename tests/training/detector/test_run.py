@@ -30,7 +30,14 @@ pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::Deprecat
 
 def schedule(**changes: float) -> tuple[Schedule, SimpleNamespace]:
     composer = SimpleNamespace(progress=0.0)
-    settings = {"peak": 1e-2, "epochs": 10, "steps": 100, "first": 0, "minutes": math.inf, "spent": 0.0} | changes
+    settings = {
+        "peak": 1e-2,
+        "epochs": 10,
+        "steps": 100,
+        "first": 0,
+        "minutes": math.inf,
+        "spent": 0.0,
+    } | changes
     callback = Schedule(composer, **settings)
     callback.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.0), stop_training=False))
     return callback, composer
@@ -75,7 +82,9 @@ def test_history_survives_a_resumed_run_and_earlier_runs_are_not_overwritten(tmp
 
 def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
     pixels = keras.Input((8, 8, 3), dtype="uint8")
-    brightness = keras.layers.Lambda(lambda x: keras.ops.stack([keras.ops.mean(x, axis=(1, 2, 3))[:, None] * 10 - 5] * 5, axis=-1))
+    brightness = keras.layers.Lambda(
+        lambda x: keras.ops.stack([keras.ops.mean(x, axis=(1, 2, 3))[:, None] * 10 - 5] * 5, axis=-1)
+    )
     whole = keras.Model(pixels, brightness(keras.layers.Rescaling(1 / 255)(pixels)))
     backgrounds = [(None, np.full((12, 16, 3), level, np.uint8)) for level in (0, 255)]
     composer = SimpleNamespace(backgrounds=backgrounds, difficulty=np.ones(2))
@@ -88,7 +97,9 @@ def test_mining_makes_backgrounds_that_score_high_more_likely() -> None:
 def test_mining_looks_at_the_backgrounds_in_turn() -> None:
     pixels = keras.Input((8, 8, 3), dtype="uint8")
     outputs = keras.layers.Reshape((1, 192))(keras.layers.Rescaling(1.0)(pixels))
-    composer = SimpleNamespace(backgrounds=[(None, np.full((8, 8, 3), 9, np.uint8))] * 5, difficulty=np.zeros(5))
+    composer = SimpleNamespace(
+        backgrounds=[(None, np.full((8, 8, 3), 9, np.uint8))] * 5, difficulty=np.zeros(5)
+    )
     mining = Mining(composer, keras.Model(pixels, outputs))
     mining.LOOKS = 2
     mining.on_epoch_begin(0)
@@ -108,7 +119,9 @@ def test_finder_scales_boxes_to_the_picture_and_clips_them() -> None:
         outputs += [np.full((1, side, side, 2), -9, np.float32), np.zeros((1, side, side, 8), np.float32)]
     outputs[0][0, 3, 5, 1] = 4  # stride 8, the second anchor: 17 x 22 px around (44, 28)
     outputs[4][0, 0, 0, 1] = 1  # stride 32: larger than the picture
-    boxes, scores = keras_finder(lambda pixels, training: outputs, shape, 0.4)(np.zeros((64, 128, 3), np.uint8))
+    boxes, scores = keras_finder(lambda pixels, training: outputs, shape, 0.4)(
+        np.zeros((64, 128, 3), np.uint8)
+    )
     np.testing.assert_allclose(boxes[0], [2 * (44 - 8.5), 28 - 11, 2 * (44 + 8.5), 28 + 11], atol=1e-4)
     np.testing.assert_allclose(boxes[1], [0, 0, 128, 64])
     np.testing.assert_allclose(scores, 1 / (1 + np.exp([-4.0, -1.0])), rtol=1e-5)
@@ -118,7 +131,9 @@ def test_mistakes_are_misses_of_countable_faces_and_boxes_on_nothing() -> None:
     faces = np.array([[0, 0, 30, 40], [100, 0, 130, 40], [200, 0, 205, 8], [300, 0, 330, 40]], np.float32)
     found = np.array([[2, 0, 32, 40], [400, 0, 430, 40], [500, 0, 530, 40]], np.float32)
     ignored, light = np.array([False, False, False, True]), np.full(4, 128, np.float32)
-    picture = Judged("a", 640, 480, faces, ("face",) * 4, ignored, light, found, np.array([0.9, 0.8, 0.3], np.float32))
+    picture = Judged(
+        "a", 640, 480, faces, ("face",) * 4, ignored, light, found, np.array([0.9, 0.8, 0.3], np.float32)
+    )
     missed, alarms = mistakes(picture, 0.5)
     np.testing.assert_array_equal(missed, faces[1:2])
     assert [score for _, score in alarms] == [pytest.approx(0.8)]
@@ -127,14 +142,23 @@ def test_mistakes_are_misses_of_countable_faces_and_boxes_on_nothing() -> None:
 def test_lightness_is_that_of_the_upper_half() -> None:
     pixels = np.full((60, 80, 3), 255, np.uint8)
     pixels[10:30, 20:60] = 50
-    scene = make_scene(Path("a.png"), "s", "g", np.array([[20, 10, 60, 50], [-9, -9, 1, 1]], np.float32), ["face"] * 2, np.zeros(2, bool))
+    scene = make_scene(
+        Path("a.png"),
+        "s",
+        "g",
+        np.array([[20, 10, 60, 50], [-9, -9, 1, 1]], np.float32),
+        ["face"] * 2,
+        np.zeros(2, bool),
+    )
     judged = judge(scene, pixels, lambda _: (np.empty((0, 4), np.float32), np.empty(0, np.float32)))
     assert judged.lightness.tolist() == [50, 255]
 
 
 def test_contact_sheet_takes_boxes_at_the_border_and_none() -> None:
     pixels = np.zeros((40, 60, 3), np.uint8)
-    sheet = contact_sheet([(pixels, np.array(box, np.float32)) for box in ((0, 0, 5, 5), (50, 30, 60, 40))], columns=3)
+    sheet = contact_sheet(
+        [(pixels, np.array(box, np.float32)) for box in ((0, 0, 5, 5), (50, 30, 60, 40))], columns=3
+    )
     assert sheet.shape == (TILE, 3 * TILE, 3) and sheet.any() and not sheet[:, 2 * TILE :].any()
     assert contact_sheet([], columns=2).shape == (TILE, 2 * TILE, 3)
 
@@ -155,7 +179,9 @@ def pictures(folder: Path) -> Path:
 
 def test_a_frozen_trunk_of_random_values_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        build_parser().parse_args(["--data", "scenes", "--out", "run", "--trunk", "mobilenet_v2", "--weights", "none"])
+        build_parser().parse_args(
+            ["--data", "scenes", "--out", "run", "--trunk", "mobilenet_v2", "--weights", "none"]
+        )
     assert "--trunk light is the one" in capsys.readouterr().err
 
 
@@ -182,7 +208,9 @@ def test_from_pictures_to_figures(trunk: str, tmp_path: Path, monkeypatch: pytes
         trunk,
     ]
     base = ["--weights", str(tmp_path / "base.weights.h5")]
-    keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.25, include_top=False, weights=None).save_weights(base[1])
+    keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3), alpha=0.25, include_top=False, weights=None
+    ).save_weights(base[1])
     if trunk == "light":
         with pytest.raises(DataError, match="--weights goes with --trunk mobilenet_v2"):
             train_detector.main(build_parser().parse_args([*words, *base]))
@@ -210,7 +238,11 @@ def test_from_pictures_to_figures(trunk: str, tmp_path: Path, monkeypatch: pytes
     words = [str(again) if word == str(out) else "96x64" if word == "64x64" else word for word in words]
     assert train_detector.main(build_parser().parse_args([*words, *more])) == 0
     second = json.loads((again / "config.json").read_text())
-    assert second["shape"]["width"] == 96 and second["pictures"]["scenes"] in (18, 21, 24) and second["arguments"]["start_from"] == "model.keras"
+    assert (
+        second["shape"]["width"] == 96
+        and second["pictures"]["scenes"] in (18, 21, 24)
+        and second["arguments"]["start_from"] == "model.keras"
+    )
     figures = evaluate_detector(out / "model.keras", [data], out / "split.csv", "test")
     assert figures["all"]["pictures"] == 3 and "with_mask" in detection_text(figures)
     assert figures == json.loads((out / "metrics.json").read_text())["test"] | {"unreadable": 0}

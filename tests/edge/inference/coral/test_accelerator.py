@@ -133,15 +133,21 @@ def test_a_file_compiled_from_another_model_is_refused(stick, tmp_path, library,
     assert "blobs_edgetpu.tflite: not compiled from blobs.tflite as it is now" in log.text
 
 
-def test_missing_permission_is_said_before_anything_is_started(stick, models, library, clock, log, monkeypatch):
+def test_missing_permission_is_said_before_anything_is_started(
+    stick, models, library, clock, log, monkeypatch
+):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with make_accelerator(models, library, clock) as accelerator:
         assert not accelerator.start()
     assert f"{stick.node}" in log.text
 
 
-@pytest.mark.parametrize("place", ["edge.inference.coral.child.new_memory", "edge.inference.coral.child.subprocess.Popen"])
-def test_a_machine_without_room_for_a_child_leaves_the_cpu(stick, models, library, clock, log, monkeypatch, place):
+@pytest.mark.parametrize(
+    "place", ["edge.inference.coral.child.new_memory", "edge.inference.coral.child.subprocess.Popen"]
+)
+def test_a_machine_without_room_for_a_child_leaves_the_cpu(
+    stick, models, library, clock, log, monkeypatch, place
+):
     def fail(*words, **options):
         raise OSError(12, "Cannot allocate memory")
 
@@ -176,7 +182,9 @@ FAILURES = [
 
 
 @pytest.mark.parametrize(("word", "stage", "message"), FAILURES)
-def test_each_failure_of_the_trial_is_named_and_leaves_the_cpu(stick, models, library, clock, log, word, stage, message):
+def test_each_failure_of_the_trial_is_named_and_leaves_the_cpu(
+    stick, models, library, clock, log, word, stage, message
+):
     expected = [answer(model) for model in models]
     stick.behave(word, stage)
     with make_accelerator(models, library, clock) as accelerator:
@@ -207,7 +215,9 @@ def test_a_child_that_hangs_is_killed_at_its_deadline(stick, models, library, cl
     assert "unplug it" in log.text
 
 
-@pytest.mark.parametrize(("speed", "words"), [(480, "its port runs at 480 Mbit/s"), (5000, "python -m convert.inspect")])
+@pytest.mark.parametrize(
+    ("speed", "words"), [(480, "its port runs at 480 Mbit/s"), (5000, "python -m convert.inspect")]
+)
 def test_a_slow_stick_is_named_with_its_port(stick, models, library, clock, log, speed, words):
     stick.plug(AFTER, speed)
     stick.behave("slow", "invoke")
@@ -225,7 +235,9 @@ def test_a_library_that_is_not_there_names_what_to_install(stick, models, clock,
 
 
 def test_a_compiled_file_with_other_tensors_is_refused(stick, models, library, clock, log):
-    models[0].output_specs = tuple(dataclasses.replace(spec, zero_point=spec.zero_point + 1) for spec in models[0].output_specs)
+    models[0].output_specs = tuple(
+        dataclasses.replace(spec, zero_point=spec.zero_point + 1) for spec in models[0].output_specs
+    )
     with make_accelerator(models, library, clock) as accelerator:
         assert not accelerator.start()
     assert "the compiled model is not this model's" in log.text
@@ -234,7 +246,10 @@ def test_a_compiled_file_with_other_tensors_is_refused(stick, models, library, c
 # --- it fails while in use
 
 
-@pytest.mark.parametrize(("word", "message"), [("fail", "USB transfer error 5"), ("abort", "gave up (SIGABRT)"), ("hang", "hangs (run: no answer")])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [("fail", "USB transfer error 5"), ("abort", "gave up (SIGABRT)"), ("hang", "hangs (run: no answer")],
+)
 def test_the_same_frame_is_decided_by_the_cpu(stick, models, library, clock, log, word, message):
     expected = answer(open_models([models[0].card.path])[0])
     with make_accelerator(models, library, clock, infer_s=1.0 if word == "hang" else 30.0) as accelerator:
@@ -255,7 +270,9 @@ def test_a_stick_that_is_pulled_out_is_said_to_be_gone_and_taken_back(stick, mod
         for _ in range(4):
             clock.now += 5
             answer(models[0])
-        assert sum("has gone" in record.getMessage() for record in log.records) == 1  # not again at every look
+        assert (
+            sum("has gone" in record.getMessage() for record in log.records) == 1
+        )  # not again at every look
         stick.plug()
         stick.behave("good", "always")
         clock.now += 5
@@ -339,7 +356,12 @@ def make_interpreter(path):
 
 
 @pytest.mark.parametrize(
-    "body", ["raise ImportError('built for Python 3.9')", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "BRAINS = 7  # PyPI's pycoral"]
+    "body",
+    [
+        "raise ImportError('built for Python 3.9')",
+        "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+        "BRAINS = 7  # PyPI's pycoral",
+    ],
 )
 def test_a_broken_pycoral_is_done_without(stick, models, library, clock, tmp_path, monkeypatch, body):
     fake_pycoral(tmp_path, body, monkeypatch)
@@ -369,7 +391,9 @@ def test_distances_are_in_steps_and_nan_is_no_distance():
     assert not distance(np.array([np.nan]), np.array([1.0])) <= 6
 
 
-def test_the_child_needs_nothing_of_the_working_directory(stick, models, library, clock, tmp_path, monkeypatch):
+def test_the_child_needs_nothing_of_the_working_directory(
+    stick, models, library, clock, tmp_path, monkeypatch
+):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     with make_accelerator(models, library, clock) as accelerator:
@@ -379,7 +403,10 @@ def test_the_child_needs_nothing_of_the_working_directory(stick, models, library
 # --- the doctor
 
 
-@pytest.mark.parametrize(("word", "in_use", "words"), [("good", True, "Edge TPU in use"), ("crash", False, "crashed (load: SIGSEGV)")])
+@pytest.mark.parametrize(
+    ("word", "in_use", "words"),
+    [("good", True, "Edge TPU in use"), ("crash", False, "crashed (load: SIGSEGV)")],
+)
 def test_the_doctor_makes_the_same_trial(stick, tmp_path, library, word, in_use, words):
     paths = tiny_models(tmp_path / "models")
     stick.behave(word, "load")

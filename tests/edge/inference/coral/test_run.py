@@ -29,18 +29,34 @@ sys.exit(main({words!r}))
 class Door:
     """A running process, its log and its JSON lines."""
 
-    def __init__(self, folder: Path, stick: FakeStick, library: Path, *words: str, infer_s: float = 30.0) -> None:
+    def __init__(
+        self, folder: Path, stick: FakeStick, library: Path, *words: str, infer_s: float = 30.0
+    ) -> None:
         """infer_s: patience with a busy machine, where a hang is not what is tested."""
         models = tiny_models(folder / "models")
         self.events = folder / "events.jsonl"
         self.log = folder / "log"
-        names = {"CLASSIFIER_MODEL": models[0], "DETECTOR_MODEL": models[1], "ACCELERATOR_LIBRARY": library, "ACCELERATOR_SLOW_AT": "1e6"}
-        environment = os.environ | {f"MASK_EDGE_{name}": str(value) for name, value in names.items()} | {"FAKE_EDGETPU": str(stick.script)}
+        names = {
+            "CLASSIFIER_MODEL": models[0],
+            "DETECTOR_MODEL": models[1],
+            "ACCELERATOR_LIBRARY": library,
+            "ACCELERATOR_SLOW_AT": "1e6",
+        }
+        environment = (
+            os.environ
+            | {f"MASK_EDGE_{name}": str(value) for name, value in names.items()}
+            | {"FAKE_EDGETPU": str(stick.script)}
+        )
         code = LAUNCH.format(
-            sys=str(stick.sys), dev=str(stick.dev), infer_s=infer_s, words=[*words, "--jsonl", str(self.events), "--jsonl-frames", "all"]
+            sys=str(stick.sys),
+            dev=str(stick.dev),
+            infer_s=infer_s,
+            words=[*words, "--jsonl", str(self.events), "--jsonl-frames", "all"],
         )
         with self.log.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=log)
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=log
+            )
 
     def entries(self) -> list[dict]:
         text = self.events.read_text() if self.events.is_file() else ""

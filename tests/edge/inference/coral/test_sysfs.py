@@ -36,7 +36,10 @@ def test_other_devices_of_the_same_makers_are_not_it(stick):
 def test_pcie_comes_after_usb_and_has_its_own_file(stick):
     stick.plug()
     stick.plug_pcie()
-    assert [(device.bus, device.node) for device in find_devices(stick.sys, stick.dev)] == [("usb", stick.node), ("pcie", stick.dev / "apex_0")]
+    assert [(device.bus, device.node) for device in find_devices(stick.sys, stick.dev)] == [
+        ("usb", stick.node),
+        ("pcie", stick.dev / "apex_0"),
+    ]
 
 
 def test_a_stick_that_may_be_opened_has_no_problem(stick):
@@ -45,7 +48,12 @@ def test_a_stick_that_may_be_opened_has_no_problem(stick):
 
 
 @pytest.mark.parametrize(
-    ("group", "words"), [("plugdev", "usermod -aG plugdev"), ("apex", "usermod -aG apex"), ("root", "`sudo ./setup.sh --coral auto` writes it")]
+    ("group", "words"),
+    [
+        ("plugdev", "usermod -aG plugdev"),
+        ("apex", "usermod -aG apex"),
+        ("root", "`sudo ./setup.sh --coral auto` writes it"),
+    ],
 )
 def test_missing_permission_names_the_file_and_the_cure(stick, monkeypatch, group, words):
     stick.plug()
