@@ -6,9 +6,17 @@ The children also inherit the fitting builtin, so that a caller may catch either
 
 
 class MaskEdgeError(Exception):
-    """Base of all; `exit_code` is what the command line leaves with."""
+    """Base of all. `exit_code` is what the command line leaves with.
+
+    `what` is wrong, with the name of the file or device; `cure` is what to do next, empty where nothing helps.
+    As text it is one line: `what; cure`. Whoever needs one of the two reads the attribute, never the text.
+    """
 
     exit_code = 1
+
+    def __init__(self, what: str = "", cure: str = "") -> None:
+        super().__init__(f"{what}; {cure}" if cure else what)
+        self.what, self.cure = what, cure
 
 
 class UsageError(MaskEdgeError, ValueError):
