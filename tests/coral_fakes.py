@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.inference.card import load_card, sha256_of
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
+from edge.inference.coral.trial import trial_picture
 from edge.inference.interpreter import TFLiteModel
 
 DATA = Path(__file__).parent / "data"
@@ -97,6 +99,11 @@ def tiny_models(folder: Path, twins: bool = True) -> list[Path]:
 
 def open_models(paths: list[Path]) -> list[TFLiteModel]:
     return [TFLiteModel(load_card(path), threads=1) for path in paths]
+
+
+def answer(model: TFLiteModel) -> list[np.ndarray]:
+    picture = trial_picture(model.card.width, model.card.height)[::-1].copy()
+    return [output.values for output in model.run(picture)]
 
 
 class Clock:

@@ -8,8 +8,7 @@ from convert.edgetpu.device import run_on_edgetpu
 from edge.errors import ModelError
 from edge.inference.coral.accelerator import AcceleratorSettings
 from edge.inference.coral.compiled import compiled_path
-from tests.coral_fakes import open_models, tiny_models
-from tests.edge.inference.coral.test_accelerator import answer
+from tests.coral_fakes import answer, open_models, tiny_models
 
 
 @pytest.fixture

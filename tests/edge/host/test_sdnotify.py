@@ -10,8 +10,8 @@ from edge.host.sdnotify import Notifier, Supervision
 from edge.loop import Loop
 from edge.sources.live import LiveFeed
 from edge.types import Decision, State
-from tests.edge.sources.test_sources import FakeCamera
-from tests.edge.test_pipeline import ListSource, build, scene
+from tests.edge.sources.builders import FakeCamera
+from tests.pipelines import ListSource, build, scene
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -7,8 +7,7 @@ import pytest
 
 from edge.errors import MissingLibraryError, SinkError
 from edge.sinks.retry import LONGEST_WAIT_S, RetryingSink
-
-from .test_sinks import make_result
+from tests.edge.sinks.builders import make_result
 
 
 class Flaky:

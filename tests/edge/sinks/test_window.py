@@ -19,8 +19,7 @@ from edge.sinks.window.signboard import BANNER, GROUNDS, draw_signboard
 from edge.sinks.window.sink import WindowSink
 from edge.types import BoundingBox, Decision, FrameResult, Label, State, Track, TrackStatus
 from tests.builders import make_frame
-
-from .test_sinks import check_contract, make_result
+from tests.edge.sinks.builders import check_contract, make_result
 
 HAS_WINDOWS = not re.search(r"GUI:\s+NONE", cv2.getBuildInformation())
 
@@ -241,7 +240,7 @@ import time
 from edge.config.indicators import WindowConfig
 from edge.sinks.window.sink import TITLE, WindowSink
 from edge.types import State
-from tests.edge.sinks.test_sinks import make_result
+from tests.edge.sinks.builders import make_result
 import cv2
 quits = []
 sink = WindowSink(WindowConfig(width=640, height=480), lambda: quits.append(1))

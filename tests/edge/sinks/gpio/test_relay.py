@@ -1,0 +1,83 @@
+"""The relay: when it closes, and all that opens it."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from edge.types import State
+from tests.edge.sinks.builders import make_result
+from tests.edge.sinks.gpio.builders import ALL, levels, until
+
+pytest.importorskip("gpiozero")
+
+
+def test_the_relay_opens_by_itself_and_closes_again_only_after_a_change(make, factory):
+    sink = make(replace(ALL, relay_max_on_s=0.1))
+    sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [1]
+    until(lambda: levels(factory, 26) == [0])
+    sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [0]
+    sink.handle(make_result(State.UNCERTAIN))
+    sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [1]
+
+
+@pytest.mark.parametrize("state", [State.DENY, State.UNCERTAIN, State.IDLE])
+def test_the_relay_opens_at_once_when_the_decision_changes(make, factory, state):
+    sink = make()
+    sink.handle(make_result(State.PASS))
+    sink.handle(make_result(state))
+    assert levels(factory, 26) == [0]
+
+
+def test_a_relay_may_sound_an_alarm_instead(make, factory):
+    sink = make(replace(ALL, relay_on="deny"))
+    sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [0]
+    sink.handle(make_result(State.DENY))
+    assert levels(factory, 26) == [1]
+
+
+def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, caplog):
+    caplog.set_level(logging.INFO)
+    now = [0.0]
+    sink = make(replace(ALL, stale_after_s=3.0, uncertain_lamp="steady"), clock=lambda: now[0])
+    sink.handle(make_result(State.PASS))
+    now[0] = 2.9
+    sink.check()
+    assert levels(factory, 26, 22) == [1, 1]
+    now[0] = 3.1
+    sink.check()
+    sink.check()
+    assert levels(factory, 26, 22, 27) == [0, 0, 1]
+    sink.handle(make_result(State.PASS))
+    assert levels(factory, 26, 22) == [1, 1]
+    messages = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING or "again" in record.getMessage()
+    ]
+    assert messages == [
+        "gpio: no decision for 3 s: showing uncertain, relay open",
+        "gpio: decisions come again",
+    ]
+
+
+def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
+    caplog.set_level(logging.WARNING)
+    now = [0.0]
+    sink = make(replace(ALL, stale_after_s=3.0), clock=lambda: now[0])
+    for second in range(0, 20, 2):
+        now[0] = float(second)
+        sink.check()
+        sink.handle(make_result(State.PASS))
+    assert levels(factory, 26) == [1]
+    assert not caplog.records
+
+
+def test_the_watch_runs_by_itself(make, factory):
+    sink = make(replace(ALL, stale_after_s=0.5))
+    sink.handle(make_result(State.PASS))
+    until(lambda: levels(factory, 26) == [0], 3)

@@ -1,0 +1,28 @@
+"""Addresses of sources: what is said of one that does not exist, and passwords that nobody sees."""
+
+import pytest
+
+from edge.errors import SourceError
+from edge.sources import open_source, without_password
+
+
+@pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
+def test_a_source_that_does_not_exist_names_the_forms(uri):
+    with pytest.raises(SourceError, match=r"no such source; use demo, picamera, usb:0"):
+        open_source(uri)
+
+
+def test_an_absent_camera_names_the_devices_that_are_there():
+    with pytest.raises(SourceError, match=r"no device /dev/video98"):
+        open_source("usb:98")
+
+
+def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
+    with pytest.raises(SourceError, match=r"nobody answers at 127.0.0.1:9 \(Connection refused\)") as caught:
+        open_source("rtsp://user:secret@127.0.0.1:9/door")
+    assert "secret" not in str(caught.value)
+
+
+def test_passwords_are_hidden():
+    assert without_password("rtsp://me:pw@cam/1") == "rtsp://***@cam/1"
+    assert without_password("rtsp://cam/1") == "rtsp://cam/1"

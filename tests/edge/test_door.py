@@ -1,0 +1,23 @@
+"""What is built from one configuration."""
+
+import pytest
+
+from edge.config.reading import Config, DetectorConfig
+from edge.door import build_detector, build_pipeline
+
+
+def test_a_followed_face_needs_less_than_a_new_one():
+    """`build_detector` alone, as `edge image` has it, keeps the whole threshold."""
+    config = Config(detector=DetectorConfig(score_threshold=0.6))
+    pipeline = build_pipeline(config, live=False)
+    assert (pipeline.tracker.settings.sure_score, pipeline.detector.score_threshold) == (
+        pytest.approx(0.68),
+        pytest.approx(0.45),
+    )
+    assert build_detector(config).score_threshold == 0.6
+    assert (
+        build_pipeline(
+            Config(detector=DetectorConfig(model="cascade")), live=False
+        ).tracker.settings.sure_score
+        == 0.0
+    )
