@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.preprocess import resize
 from edge.types import Frame, Pixels
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge.optional import import_cv2
 from edge.types import BoundingBox, Pixels
 
 CROP_MARGIN = 0.15
@@ -35,10 +36,9 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     By area where a side shrinks to less than half, else bilinear: down to a half, its four neighbours are all the pixels there are, and
     OpenCV does it six times as fast.
     """
-    import cv2
-
     if pixels.shape[:2] == (height, width):
         return pixels
+    cv2 = import_cv2()
     far = pixels.shape[0] > 2 * height or pixels.shape[1] > 2 * width
     return np.asarray(
         cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR),

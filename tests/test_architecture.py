@@ -13,6 +13,7 @@ from tests.builders import ROOT
 ALLOWED_FROM_EDGE = (
     "edge.types",
     "edge.preprocess",
+    "edge.optional",
     "edge.pictures.files",
     "edge.pictures.drawn_masks",
     "edge.errors",
@@ -23,6 +24,7 @@ ALLOWED_FROM_EDGE = (
 LAYERS = {
     "edge.types": 0,
     "edge.errors": 0,
+    "edge.optional": 1,
     "edge.config.option": 0,
     "edge.config.indicators": 1,
     "edge.preprocess": 1,

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.errors import DataError, PictureError
-from edge.pictures.files import import_cv2, read_picture, write_picture
+from edge.optional import import_cv2
+from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import CROP_MARGIN, resize
 from edge.types import BoundingBox, Label, Pixels
 from training.cli import run

@@ -7,11 +7,12 @@ import subprocess
 from edge.config.indicators import OLEDS
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.service import is_running
-from edge.doctor.software import installed, last_json, model_paths, run_probe
+from edge.doctor.software import last_json, model_paths, run_probe
 from edge.doctor.users import find_user
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
+from edge.optional import installed
 
 CORAL_S = 45.0
 """The firmware, both models, and the 30 s after which the trial itself calls it hanging."""

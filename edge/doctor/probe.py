@@ -15,8 +15,8 @@ from edge.config.reading import Config, load_config
 from edge.door import build_accelerator, build_classifier, build_detector, camera_settings
 from edge.errors import one_line
 from edge.inference.interpreter import import_runtime
+from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
-from edge.pictures.files import import_cv2
 from edge.sources import is_stream, open_source
 from edge.sources.base import Source
 from edge.types import Frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.door import classifier_path, configured_detector
 from edge.errors import MaskEdgeError
 from edge.inference.card import load_card
+from edge.optional import installed
 
 PACKAGES = Path(__file__).resolve().parents[2]
 """The folder that holds the package `edge`."""
@@ -84,14 +84,6 @@ def check_runtime(context: Context) -> Result:
     return ok(
         f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}: {models}"
     )
-
-
-def installed(module: str) -> bool:
-    """Without importing it."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def run_probe(context: Context, what: str, timeout: float) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from edge.errors import MissingLibraryError, ModelError
 from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maximum_suppression
 from edge.inference.card import DetectorCard, load_card
 from edge.inference.interpreter import Output, TensorSpec, TFLiteModel
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.preprocess import dequantise, resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
 

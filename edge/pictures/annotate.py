@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.preprocess import crop
 from edge.types import BoundingBox, Label, Pixels
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.optional import import_cv2
 from edge.types import Pixels
 
 Points = npt.NDArray[np.float32]
@@ -41,7 +42,7 @@ def draw_mask(pixels: Pixels, landmarks: Sequence[Sequence[float]] | Points, sty
     pixels: uint8 (H, W, 3) RGB. landmarks: (5, 2) px, in the order eye, eye (left to right in the picture), nose tip, mouth corner, mouth
     corner (left to right): the order of YuNet and RetinaFace. Returns uint8 (H, W, 3) RGB.
     """
-    import cv2
+    cv2 = import_cv2()
 
     face = _FaceFrame(np.asarray(landmarks, np.float32))
     outline = _outline(face, style)
@@ -111,7 +112,7 @@ def _outline(face: _FaceFrame, style: MaskStyle) -> Points:
 
 def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np.float32]:
     """float32 (H, W, 3): the mask's material under the face's light, for the whole picture."""
-    import cv2
+    cv2 = import_cv2()
 
     height, width = pixels.shape[:2]
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -140,7 +141,7 @@ def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np
 
 def _draw_straps(out: Pixels, face: _FaceFrame, outline: Points, style: MaskStyle, shift: int) -> None:
     """Two loops from the mask's corners towards each ear, in place."""
-    import cv2
+    cv2 = import_cv2()
 
     colour = tuple(int(min(255, channel * 0.9 + 20)) for channel in style.colour)
     thickness = max(1, round(face.unit / 32))

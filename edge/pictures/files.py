@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.errors import MissingLibraryError, PictureError, SinkError
+from edge.errors import PictureError, SinkError
+from edge.optional import import_cv2
 from edge.types import Pixels
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-
-
-def import_cv2() -> ModuleType:
-    """OpenCV, or an error that names its package. Raises MissingLibraryError."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingLibraryError(
-            f"OpenCV is missing ({error}): on a Pi `sudo apt install python3-opencv`, elsewhere `pip install opencv-python-headless`"
-        ) from error
-    return cv2
 
 
 def find_pictures(folder: Path) -> list[Path]:

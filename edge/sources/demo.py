@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.optional import import_cv2
 from edge.pictures.drawn_masks import MaskStyle, draw_mask
-from edge.pictures.files import import_cv2, read_picture
+from edge.pictures.files import read_picture
 from edge.preprocess import resize
 from edge.sources.base import ContextMixin
 from edge.types import Frame, Pixels

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge.errors import SourceError
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
 from edge.sources.v4l2 import check_device, explain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.types import Pixels
 
 ROTATIONS = (0, 90, 180, 270)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import MissingLibraryError, SourceError
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
 from edge.sources.pixelformats import converter

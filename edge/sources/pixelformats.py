@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.types import Pixels
 
 CONVERSIONS: dict[str, str | None] = {

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from edge.errors import DataError, PictureError
 from edge.inference.anchors import Floats, pairwise_iou
-from edge.pictures.files import find_pictures, import_cv2, read_picture
+from edge.optional import import_cv2
+from edge.pictures.files import find_pictures, read_picture
 from edge.preprocess import resize
 from edge.types import Label, Pixels
 from training.datasets.samples import Sample, read_split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from edge.inference.coral.compiled import Twins, find_compiled
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
 from edge.inference.coral.trial import Reference, judge, measure
 from edge.inference.interpreter import TFLiteModel
+from edge.optional import installed
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Accelerator:
         self._device: CoralDevice | None = None
         self._next_try = self._since = clock()
         self._wait = self.settings.first_retry_s
-        self._pycoral = importlib.util.find_spec("pycoral") is not None
+        self._pycoral = installed("pycoral")
         self._was_used, self._said = False, ""
         for model in self._models:
             model.accelerated = self._runner(model)

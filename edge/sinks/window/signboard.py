@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge.optional import import_cv2
 from edge.pictures.annotate import COLOURS
-from edge.pictures.files import import_cv2
 from edge.sinks.message import STATE_COLOURS, Message, message_for
 from edge.types import BoundingBox, FrameResult, Label, Pixels, State, TrackStatus
 

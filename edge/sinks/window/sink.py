@@ -13,7 +13,7 @@ from typing import Any
 
 from edge.config.indicators import WindowConfig
 from edge.errors import MissingLibraryError, SinkError
-from edge.pictures.files import import_cv2
+from edge.optional import import_cv2
 from edge.sinks.window.signboard import draw_signboard
 from edge.types import FrameResult
 
