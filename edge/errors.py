@@ -4,6 +4,21 @@ Each is one line for the person at the terminal: what is wrong, with which file 
 The children also inherit the fitting builtin, so that a caller may catch either.
 """
 
+from typing import NamedTuple
+
+
+class Advice(NamedTuple):
+    """What is wrong and what to do next, where nothing is raised, or not yet: `raise SourceError(*advice)`.
+
+    As text it is one line, like an error: `what; cure`.
+    """
+
+    what: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.cure}" if self.cure else self.what
+
 
 class MaskEdgeError(Exception):
     """Base of all. `exit_code` is what the command line leaves with.
@@ -15,7 +30,7 @@ class MaskEdgeError(Exception):
     exit_code = 1
 
     def __init__(self, what: str = "", cure: str = "") -> None:
-        super().__init__(f"{what}; {cure}" if cure else what)
+        super().__init__(str(Advice(what, cure)))
         self.what, self.cure = what, cure
 
 

@@ -36,6 +36,7 @@ LAYERS = {
     "edge.decision": 2,
     "edge.picture_health": 2,
     "edge.host.board": 1,
+    "edge.host.access": 1,
     "edge.host.watch": 2,
     "edge.sources": 3,
     "edge.sinks": 3,

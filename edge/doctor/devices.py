@@ -9,10 +9,13 @@ from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import last_json, model_paths, run_probe
 from edge.doctor.users import find_user
+from edge.host.access import join_group
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
 from edge.optional import installed
+
+AFTER_JOINING = "log in again or restart the service"
 
 CORAL_S = 45.0
 """The firmware, both models, and the 30 s after which the trial itself calls it hanging."""
@@ -41,7 +44,7 @@ def check_gpio(context: Context) -> Result:
     if closed:
         return fail(
             f"{user.name} may not open /dev/{closed[0]}",
-            f"`sudo usermod -aG gpio {user.name}`, then log in again or restart the service",
+            join_group("gpio", user.name, AFTER_JOINING),
         )
     pins = ", ".join(f"{name} GPIO {pin}" for name, pin in config.pins())
     return ok(f"{', '.join(chip.name for chip in chips)}: {pins}; `python -m edge gpio-test` lights them")
@@ -72,7 +75,7 @@ def check_screen(context: Context) -> Result:
     if not user.may_open(path):
         return fail(
             f"{user.name} may not open /dev/{path.name}",
-            f"`sudo usermod -aG {bus} {user.name}`, then log in again or restart the service",
+            join_group(bus, user.name, AFTER_JOINING),
         )
     return ok(f"{config.device} on /dev/{path.name}")
 

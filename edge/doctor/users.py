@@ -13,6 +13,7 @@ from pathlib import Path
 from edge.config.reading import Config
 from edge.doctor.check import Context, Result, fail, ok, warn
 from edge.errors import MaskEdgeError
+from edge.host.access import join_group, may_use
 from edge.host.board import read_text
 from edge.inference.coral.sysfs import find_devices
 
@@ -33,7 +34,7 @@ class User:
     def may_open(self, path: Path) -> bool:
         """For reading and writing. Of this process's own user the kernel is asked, which also knows of access lists."""
         if self.uid == os.geteuid():
-            return os.access(path, os.R_OK | os.W_OK)
+            return may_use(path)
         status = path.stat()
         if self.uid == 0:
             return True
@@ -80,9 +81,7 @@ def check_groups(context: Context) -> Result:
         verdict = (
             fail if user.service else warn
         )  # a person at the desktop may have the camera without the group
-        return verdict(
-            f"{who} is not in {reasons}", f"`sudo usermod -aG {','.join(missing)} {user.name}`, then {after}"
-        )
+        return verdict(f"{who} is not in {reasons}", join_group(",".join(missing), user.name, after))
     late = [
         group
         for group in needed

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import MissingLibraryError, SourceError
+from edge.host.access import may_use, no_permission
 from edge.optional import import_cv2
 from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
@@ -251,13 +252,9 @@ def _open_camera(kind: Any, number: int, name: str, devices: Path = Path("/dev")
             return kind(number)
     except Exception as error:
         raise _explain(error, name) from error
-    forbidden = next(
-        (path for path in sorted(devices.glob("media*")) if not os.access(path, os.R_OK | os.W_OK)), None
-    )
+    forbidden = next((path for path in sorted(devices.glob("media*")) if not may_use(path)), None)
     if not present and forbidden:
-        raise SourceError(
-            f"{name}: no permission for {forbidden}; `sudo usermod -aG video $USER`, then log in again"
-        )
+        raise SourceError(*no_permission(forbidden, "video", name))
     if not present:
         raise SourceError(
             f"{name}: no camera found; check both ends of its ribbon cable with the power off; `rpicam-hello --list-cameras` shows what is there"
@@ -274,9 +271,7 @@ def _explain(error: BaseException, name: str) -> SourceError:
     text = str(root) or type(root).__name__
     if isinstance(root, PermissionError) or "permission denied" in text.lower():
         where = getattr(root, "filename", None) or "the camera"
-        return SourceError(
-            f"{name}: no permission for {where}; `sudo usermod -aG video $USER`, then log in again"
-        )
+        return SourceError(*no_permission(where, "video", name))
     if "busy" in text.lower():
         return SourceError(
             f"{name}: in use by another program; `sudo fuser -v /dev/media* /dev/video*` shows which: stop it"

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 
 from edge.errors import SourceError
+from edge.host.access import may_use, no_permission
 
 DEVICES, CLASSES = Path("/dev"), Path("/sys/class/video4linux")
 
@@ -40,10 +41,8 @@ def check_device(path: Path, name: str) -> Path:
         raise SourceError(
             f"{name}: no device {path} (USB cameras present: {present}); plug the camera in, or choose another"
         )
-    if not os.access(device, os.R_OK | os.W_OK):
-        raise SourceError(
-            f"{name}: no permission for {device}; `sudo usermod -aG video $USER`, then log in again"
-        )
+    if not may_use(device):
+        raise SourceError(*no_permission(device, "video", name))
     return device
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from edge.host.access import may_use, no_permission
 
 SYS, DEV = Path("/sys"), Path("/dev")
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
@@ -42,7 +43,7 @@ def access_problem(device: CoralDevice) -> str:
         if device.bus == "pcie":
             return f"a Coral on PCIe, but no {device.node}: its driver is not loaded; install gasket-dkms, then `sudo modprobe apex`"
         return f"the stick has no device file {device.node}: is this a container or a sandbox without USB?"
-    if os.access(device.node, os.R_OK | os.W_OK):
+    if may_use(device.node):
         return ""
     try:
         group = device.node.group()
@@ -50,7 +51,7 @@ def access_problem(device: CoralDevice) -> str:
         group = str(device.node.stat().st_gid)
     if group == "root":
         return f"only root may open {device.node}: the udev rule is missing; `sudo ./setup.sh --coral auto` writes it, then replug the stick"
-    return f"no permission for {device.node}; `sudo usermod -aG {group} $USER`, then log in again"
+    return str(no_permission(device.node, group))
 
 
 def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import MissingLibraryError, SinkError
+from edge.host.access import may_use, no_permission
 
 HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 """Labels of the chip behind the header: up to Pi 3 and Zero 2, Pi 4, Pi 5. Its number differs between boards and even between kernels."""
@@ -98,10 +99,8 @@ def header_chip(lgpio: Any, chips: list[Path]) -> int:
     """The number of the chip behind the header, found by its label."""
     labels = []
     for path in chips:
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise SinkError(
-                f"gpio: no permission for {path}; `sudo usermod -aG gpio $USER`, then log in again"
-            )
+        if not may_use(path):
+            raise SinkError(*no_permission(path, "gpio", "gpio"))
         number = int(path.name.removeprefix("gpiochip"))
         handle = lgpio.gpiochip_open(number)
         try:

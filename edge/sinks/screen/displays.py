@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from edge.config.indicators import OLEDS, ScreenConfig
 from edge.errors import ConfigError, MissingLibraryError, SinkError
+from edge.host.access import may_use, no_permission
 from edge.sinks.gpio.pins import explained, open_factory
 
 DEVICES = Path("/dev")
@@ -170,10 +170,8 @@ def _check(path: Path, bus: str) -> None:
         raise SinkError(
             f"screen: no {path}; switch the bus on with `sudo raspi-config nonint do_{bus} 0`, then reboot"
         )
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise SinkError(
-            f"screen: no permission for {path}; `sudo usermod -aG {bus} $USER`, then log in again"
-        )
+    if not may_use(path):
+        raise SinkError(*no_permission(path, bus, "screen"))
 
 
 class HeaderPins:
