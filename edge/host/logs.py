@@ -27,10 +27,13 @@ JOURNAL_PRIORITIES = {
 """syslog(3) levels, as sd-daemon(3) reads them from `<N>` at a line's start."""
 
 REPEATS_S = 600.0
-"""So long the same fault is only counted after it was said."""
+"""Seconds during which the same fault is only counted after it was said."""
 
-FREE = {"edge.sinks.log"}
-"""Loggers whose lines are never held back: what happens at the door may well be the same again, and a decision that is left out would mislead."""
+NEVER_HELD_BACK = {"never_held_back": True}
+"""For `extra=`: this line is written however often it comes.
+
+What happens at the door may well be the same again, and a decision that is left out would mislead.
+"""
 
 
 class _TextFormatter(logging.Formatter):
@@ -74,7 +77,8 @@ class _Repeated:
 class LogHandler(logging.StreamHandler[TextIO]):
     """Writes lines; of the same fault only the first, and after `REPEATS_S`, or at the end, how many more there were.
 
-    What is the same is told by the whole text. Loggers in `FREE` and debugging are left alone. clock: seconds, monotonic.
+    Two lines are the same if logger, level and the whole text are. Lines with `NEVER_HELD_BACK` and lines for
+    debugging are all written. clock: monotonic seconds.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,7 +91,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         self._count_up(
             [key for key, repeated in self._said.items() if now - repeated.since >= REPEATS_S], now
         )
-        if record.levelno < logging.INFO or record.name in FREE:
+        if record.levelno < logging.INFO or getattr(record, "never_held_back", False):
             super().emit(record)
             return
         repeated = self._said.setdefault(

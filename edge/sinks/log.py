@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.host.logs import REPEATS_S
+from edge.host.logs import NEVER_HELD_BACK, REPEATS_S
 from edge.host.watch import BoardWatch
 from edge.types import Decision, Event, EventKind, FrameResult, Label, State
 
@@ -54,10 +54,11 @@ class LogSink:
     def handle(self, result: FrameResult) -> None:
         self._degraded = result.degraded
         for event in result.events:
-            log.info("%s", describe_event(event))
+            log.info("%s", describe_event(event), extra=NEVER_HELD_BACK)
         now = self._clock() if result.frame is None else result.frame.captured_at
         if (result.decision.state, result.decision.reason) != self._last:
-            log.log(self._level(result, now), "%s", describe_decision(result.decision))
+            level, line = self._level(result, now), describe_decision(result.decision)
+            log.log(level, "%s", line, extra=NEVER_HELD_BACK)
             self._last = (result.decision.state, result.decision.reason)
         self._count(result, now)
 
@@ -103,7 +104,7 @@ class LogSink:
             parts += self._board.take()
         if self._degraded:
             parts.append(f"DEGRADED: {self._degraded}")
-        log.info("summary: %s", ", ".join(parts))
+        log.info("summary: %s", ", ".join(parts), extra=NEVER_HELD_BACK)
         self._dropped_before = drops
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.config.indicators import GpioConfig
+from edge.host.logs import NEVER_HELD_BACK
 from edge.sinks.gpio.lamps import Output, build_outputs
 from edge.sinks.gpio.pins import explained, open_factory
 from edge.types import FrameResult, State
@@ -69,7 +70,8 @@ class GpioSink:
             for output in self._outputs:
                 output.show(state)
         self._state = state
-        self._say("gpio: %s: %s", state, "; ".join(output.describe(state) for output in self._outputs))
+        lamps = "; ".join(output.describe(state) for output in self._outputs)
+        self._say("gpio: %s: %s", state, lamps, extra=NEVER_HELD_BACK)
 
     def _watch_loop(self) -> None:
         while not self._closed.wait(self._config.stale_after_s / 4):

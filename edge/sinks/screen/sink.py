@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.config.indicators import ScreenConfig
 from edge.errors import SinkError
+from edge.host.logs import NEVER_HELD_BACK
 from edge.sinks.message import Message, message_for
 from edge.sinks.screen.displays import open_display
 from edge.sinks.screen.layout import DETAIL_PX, load_font, render
@@ -66,7 +67,7 @@ class ScreenSink:
         width, height = self._display.size
         self._display.draw(render(message, width, height, self._display.mode))
         if self._config.device == "dummy":
-            log.info("screen: %s (%s)", message.title, message.details[0])
+            log.info("screen: %s (%s)", message.title, message.details[0], extra=NEVER_HELD_BACK)
 
     def _may_go_dark(self, state: State, now: float) -> bool:
         after = self._config.blank_after_s

@@ -9,7 +9,14 @@ from contextlib import contextmanager, redirect_stderr
 
 import pytest
 
-from edge.host.logs import LogHandler, report_error, set_up_logging, thread_errors_logged, writes_to_journal
+from edge.host.logs import (
+    NEVER_HELD_BACK,
+    LogHandler,
+    report_error,
+    set_up_logging,
+    thread_errors_logged,
+    writes_to_journal,
+)
 
 
 @pytest.fixture
@@ -108,8 +115,10 @@ class Held:
         self.now, self.stream = 0.0, io.StringIO()
         self.handler = LogHandler(self.stream, lambda: self.now)
 
-    def say(self, text, level=logging.ERROR, name="edge.sources.live"):
-        self.handler.handle(logging.LogRecord(name, level, "", 0, text, None, None))
+    def say(self, text, level=logging.ERROR, name="edge.sources.live", extra=None):
+        logger = logging.Logger(name)
+        logger.addHandler(self.handler)
+        logger.log(level, "%s", text, extra=extra)
 
     @property
     def lines(self):
@@ -151,12 +160,16 @@ def test_other_faults_levels_and_loggers_are_not_held_back(held):
     assert len(held.lines) == 4
 
 
-def test_what_happens_at_the_door_is_never_held_back(held):
+@pytest.mark.parametrize("name", ["edge.sinks.log", "edge.sinks.events", "x"])
+def test_what_is_marked_is_never_held_back_whatever_its_logger(held, name):
     for _ in range(3):
-        held.say("IDLE: nobody in view", logging.INFO, "edge.sinks.log")
-        held.say("UNCERTAIN: usb:0: gone", logging.WARNING, "edge.sinks.log")
-        held.say("attempt", logging.DEBUG)
+        held.say("DENY: a face without a mask", logging.INFO, name, NEVER_HELD_BACK)
+        held.say("UNCERTAIN: usb:0: gone", logging.WARNING, name, NEVER_HELD_BACK)
+        held.say("attempt", logging.DEBUG, name)
     assert len(held.lines) == 9
+    for _ in range(3):
+        held.say("usb:0: gone", logging.ERROR, name)
+    assert held.lines[9:] == ["usb:0: gone"]
 
 
 def test_what_is_left_is_counted_at_the_end(held):
