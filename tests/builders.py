@@ -1,9 +1,11 @@
-"""What tests build: frames, detections and verdicts; and where the files that they read lie."""
+"""What tests build: frames, detections, verdicts, trackers, policies; and where the files for tests are."""
 
 from pathlib import Path
 
 import numpy as np
 
+from edge.decision import Policy, PolicySettings
+from edge.tracking import Tracker, TrackerSettings
 from edge.types import BoundingBox, Classification, Detection, Frame, Label
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,3 +28,13 @@ def make_verdict(label: Label, score: float = 0.9) -> Classification:
         for other in (Label.WITH_MASK, Label.WITHOUT_MASK, Label.INCORRECT_MASK)
     }
     return Classification(label, score, scores)
+
+
+def make_tracker(sure_score: float = 0.0, **settings) -> Tracker:
+    """A tracker with these values of the table [decision]."""
+    return Tracker(TrackerSettings(sure_score=sure_score, **settings))
+
+
+def make_policy(**settings) -> Policy:
+    """A policy with these values of the table [decision]."""
+    return Policy(PolicySettings(**settings))

@@ -1,7 +1,7 @@
 import pytest
 
-from edge.decision import Policy, PolicySettings
 from edge.types import BoundingBox, Label, State, Track, TrackStatus
+from tests.builders import make_policy
 
 W, B, L, U = (
     Label.WITH_MASK,
@@ -32,20 +32,20 @@ def tracks(*labels: Label, size: float = 60, status: TrackStatus = TrackStatus.C
     ],
 )
 def test_one_bare_face_denies_and_one_unknown_face_withholds(labels, state):
-    decision = Policy().decide(tracks(*labels), 0.0)
+    decision = make_policy().decide(tracks(*labels), 0.0)
     assert decision.state is state
     assert sum(decision.counts.values()) == len(labels)
 
 
 def test_small_and_tentative_and_lost_faces_do_not_take_part():
-    policy = Policy(PolicySettings(min_face_px=50))
+    policy = make_policy(min_face_px=50)
     assert policy.decide(tracks(U, size=40), 0.0).state is State.IDLE
     for status in (TrackStatus.TENTATIVE, TrackStatus.LOST):
-        assert Policy().decide(tracks(B, status=status), 0.0).state is State.IDLE
+        assert make_policy().decide(tracks(B, status=status), 0.0).state is State.IDLE
 
 
 def test_a_state_holds_for_its_minimum_time():
-    policy = Policy(PolicySettings(min_on_s=1.0))
+    policy = make_policy(min_on_s=1.0)
     assert policy.decide(tracks(B), 0.0).state is State.DENY
     assert policy.decide(tracks(W), 0.5).state is State.DENY
     decision = policy.decide(tracks(W), 1.1)
@@ -53,13 +53,13 @@ def test_a_state_holds_for_its_minimum_time():
 
 
 def test_fail_safe_is_immediate_even_within_the_minimum_time():
-    policy = Policy(PolicySettings(min_on_s=10))
+    policy = make_policy(min_on_s=10)
     assert policy.decide(tracks(W), 0.0).state is State.PASS
     decision = policy.fail("camera lost", 0.1)
     assert (decision.state, decision.reason) == (State.UNCERTAIN, "camera lost")
 
 
 def test_since_is_when_the_state_began():
-    policy = Policy()
+    policy = make_policy()
     policy.decide(tracks(W), 1.0)
     assert policy.decide(tracks(W), 5.0).since == 1.0

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from edge.decision import Policy, PolicySettings
 from edge.sinks.message import message_for
 from edge.types import BoundingBox, FrameResult, Label, State, Track, TrackStatus
+from tests.builders import make_policy
 from tests.edge.sinks.screen.builders import EVERY_MESSAGE
 
 
@@ -46,7 +46,7 @@ def test_a_degraded_door_says_so_where_there_is_room():
 def test_more_faces_than_allowed_are_denied_and_told(allowed, present, state):
     box = BoundingBox(0, 0, 50, 50)
     tracks = [Track(i, box, Label.WITH_MASK, 0.9, 1.0, TrackStatus.CONFIRMED) for i in range(present)]
-    decision = Policy(PolicySettings(max_faces=allowed)).decide(tracks, 0.0)
+    decision = make_policy(max_faces=allowed).decide(tracks, 0.0)
     assert decision.state is state
     assert (message_for(FrameResult(None, (), tuple(tracks), decision, ())).title == "ONE AT A TIME") == (
         state is State.DENY
