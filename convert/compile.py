@@ -24,7 +24,7 @@ from convert.edgetpu.verdicts import ON_CHIP_BYTES, Where, judge, refusals
 from convert.inspect import format_table
 from edge.errors import ModelError, UsageError
 from edge.inference.card import card_path, load_card, sha256_of
-from training.cli import run
+from training.commands import run_command
 from training.flatbuffer import read_graph
 
 
@@ -297,4 +297,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

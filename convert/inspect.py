@@ -21,7 +21,7 @@ from convert.edgetpu.verdicts import (
     judge,
     refusals,
 )
-from training.cli import run
+from training.commands import run_command
 from training.flatbuffer import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 
@@ -216,4 +216,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

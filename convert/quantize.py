@@ -25,7 +25,8 @@ from convert.export import Floats, quantise_model
 from edge.errors import DataError, ModelError, PictureError
 from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
-from training.cli import input_size, run
+from training.arguments import input_size
+from training.commands import run_command
 from training.datasets.samples import Sample, read_samples, read_split
 from training.detector.evaluate import detection_text
 from training.evaluate import TFLiteScorer, evaluate
@@ -203,4 +204,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

@@ -20,7 +20,7 @@ from edge.inference.card import load_card
 from edge.pictures.files import read_picture
 from edge.preprocess import resize
 from training.classifier.metrics import classification_metrics
-from training.cli import run
+from training.commands import run_command
 from training.datasets.samples import present_labels
 from training.evaluate import Floats, KerasScorer, TFLiteScorer, score_samples, select_samples
 
@@ -194,4 +194,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

@@ -17,6 +17,7 @@ ALLOWED_FROM_EDGE = (
     "edge.pictures.files",
     "edge.pictures.drawn_masks",
     "edge.errors",
+    "edge.commands.runner",
     "edge.inference",
 )
 """What `training` and `convert` share with the runtime."""

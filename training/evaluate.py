@@ -24,7 +24,7 @@ from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label, Pixels
 from training.classifier.metrics import classification_metrics, text_report
-from training.cli import run
+from training.commands import run_command
 from training.datasets.samples import Sample, read_samples, select
 
 Floats = npt.NDArray[np.float64]
@@ -255,4 +255,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

@@ -21,7 +21,7 @@ from edge.optional import import_cv2
 from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import CROP_MARGIN, resize
 from edge.types import BoundingBox, Label, Pixels
-from training.cli import run
+from training.commands import run_command
 from training.datasets.samples import BOX_COLUMNS, LABELS, LANDMARK_COLUMNS, Sample, describe, read_samples
 
 CONTEXT = 0.45
@@ -177,4 +177,4 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

@@ -23,13 +23,14 @@ import numpy as np
 from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
+from training.arguments import named_number
 from training.backbones.mobilenet import make_tunable
 from training.classifier.balance import balance
 from training.classifier.batches import EvaluationBatches, TrainingBatches
 from training.classifier.metrics import classification_metrics, text_report
 from training.classifier.network import base_of, build_classifier
 from training.classifier.plots import plot_evaluation, plot_learning_curves
-from training.cli import named_number, run
+from training.commands import run_command
 from training.datasets.samples import (
     Sample,
     check_pictures,
@@ -402,4 +403,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

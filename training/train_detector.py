@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.preprocess import normalise
+from training.arguments import input_size, named_number
 from training.backbones.unfold import spread_batch_norms
-from training.cli import input_size, named_number, run
+from training.commands import run_command
 from training.datasets.samples import (
     Sample,
     difference_hash,
@@ -335,4 +336,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(build_parser(), main)
+    run_command(build_parser(), main)

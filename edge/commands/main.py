@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge import __version__
+from edge.commands.runner import run_to_exit_code
 from edge.config.reading import Config, Tables, as_tables, as_toml, example, load_config
-from edge.errors import MaskEdgeError, UsageError, one_line
+from edge.errors import MaskEdgeError, UsageError
 from edge.host.logs import report_error, set_up_logging, thread_errors_logged
 from edge.sources.base import Source
 from edge.sources.live import STUCK
@@ -25,33 +26,12 @@ SINKS = ("gpio", "screen", "window")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 fine, 1 failed, 2 usage, 78 bad configuration."""
-    code = _run(build_parser().parse_args(argv))
+    arguments = build_parser().parse_args(argv)
+    code = run_to_exit_code(lambda: arguments.handler(arguments), report_error, arguments.debug)
     if any(thread.is_alive() for thread in STUCK):
         sys.stderr.flush()
         os._exit(code)  # an orderly exit would close the camera, and hang there
     return code
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    try:
-        code: int = arguments.handler(arguments)
-        sys.stdout.flush()
-        return code
-    except MaskEdgeError as error:
-        if arguments.debug:
-            raise
-        report_error(str(error))
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at exit
-        return 1
-    except Exception as error:
-        if arguments.debug:
-            raise
-        report_error(f"{one_line(error)}: not foreseen; run it again with --debug, and report what it prints")
-        return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def run_command(arguments: argparse.Namespace) -> int:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
+import keras
 
-from edge.inference.anchors import decode_boxes, pairwise_iou  # noqa: E402
-from training.detector.losses import DetectionLoss, Matcher, flatten_outputs, generalised_iou  # noqa: E402
-from training.detector.network import DetectorShape, build_detector  # noqa: E402
+from edge.inference.anchors import decode_boxes, pairwise_iou
+from training.detector.losses import DetectionLoss, Matcher, flatten_outputs, generalised_iou
+from training.detector.network import DetectorShape, build_detector
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
+import keras
 
-from convert.cards import base_card, write_card  # noqa: E402
-from convert.export import quantise_model  # noqa: E402
-from edge.errors import DataError, ModelError  # noqa: E402
-from edge.inference.faces import SSDFaceDetector  # noqa: E402
-from edge.inference.interpreter import import_runtime  # noqa: E402
-from edge.types import Frame  # noqa: E402
-from tests.builders import ROOT  # noqa: E402
-from training.backbones.unfold import spread_batch_norms, take_folded_weights  # noqa: E402
-from training.detector.evaluate import read_shape, shape_entry  # noqa: E402
-from training.detector.fit import SlowTrunk  # noqa: E402
+from convert.cards import base_card, write_card
+from convert.export import quantise_model
+from edge.errors import DataError, ModelError
+from edge.inference.faces import SSDFaceDetector
+from edge.inference.interpreter import import_runtime
+from edge.types import Frame
+from tests.builders import ROOT
+from training.backbones.unfold import spread_batch_norms, take_folded_weights
+from training.detector.evaluate import read_shape, shape_entry
+from training.detector.fit import SlowTrunk
 from training.detector.network import (
     TRUNKS,
     DetectorShape,
@@ -28,7 +29,7 @@ from training.detector.network import (
     FusedBatchNormalization,
     build_detector,
     shape_for,
-)  # noqa: E402
+)
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

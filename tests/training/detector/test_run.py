@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 
 pytest.importorskip("tensorflow")
-keras = pytest.importorskip("keras")
+pytest.importorskip("keras")
+import keras
 
-from edge.errors import DataError  # noqa: E402
-from edge.pictures.files import read_picture, write_picture  # noqa: E402
-from training import train_detector  # noqa: E402
-from training.datasets.scenes import make_scene  # noqa: E402
-from training.detector.evaluate import detection_text, evaluate_detector  # noqa: E402
-from training.detector.fit import Mining, Schedule, append_history  # noqa: E402
-from training.detector.metrics import Judged  # noqa: E402
-from training.detector.network import TRUNKS, DetectorShape  # noqa: E402
-from training.detector.report import TILE, contact_sheet, judge, keras_finder, mistakes  # noqa: E402
-from training.runs import prepare_folder, read_history  # noqa: E402
-from training.train_detector import build_parser  # noqa: E402
+from edge.errors import DataError
+from edge.pictures.files import read_picture, write_picture
+from training import train_detector
+from training.datasets.scenes import make_scene
+from training.detector.evaluate import detection_text, evaluate_detector
+from training.detector.fit import Mining, Schedule, append_history
+from training.detector.metrics import Judged
+from training.detector.network import TRUNKS, DetectorShape
+from training.detector.report import TILE, contact_sheet, judge, keras_finder, mistakes
+from training.runs import prepare_folder, read_history
+from training.train_detector import build_parser
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
