@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +30,20 @@ CASCADE_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/ope
 class FaceDetector(Protocol):
     """Finds faces in a frame."""
 
-    def detect(self, frame: Frame) -> list[Detection]:
-        """Faces, best first, boxes in pixels of the full view, clipped to it."""
+    def detect(self, frame: Frame, threshold: float | None = None) -> list[Detection]:
+        """Faces, best first, boxes in pixels of the full view, clipped to it.
+
+        threshold: the lowest score that counts, 0..1; None: the one that the detector was built with.
+        """
 
 
 class SSDFaceDetector:
-    """A single-shot detector in int8 TFLite. The frame is stretched to the model's input, as in training.
+    """A single-shot detector in int8 TFLite. The frame is stretched to the model's input, as in training."""
 
-    score_threshold: overrides the card's. Raises ModelError where file and card do not fit together.
-    """
+    score_threshold: float
+    """The lowest score that counts where `detect` is not told another, 0..1."""
+    prepare_s: float
+    """Seconds spent in `prepare` so far."""
 
     def __init__(
         self,
@@ -46,11 +52,16 @@ class SSDFaceDetector:
         score_threshold: float | None = None,
         reference_kernels: bool = False,
     ) -> None:
+        """threads, reference_kernels: see TFLiteModel. score_threshold: None for the card's.
+
+        Raises ModelError where file and card do not fit together.
+        """
         card = load_card(model)
         if card.detector is None:
             raise ModelError(f"{model}: its card says {card.task}, a face detector is needed here")
         self.card, self._detector = card, card.detector
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
+        self.prepare_s = 0.0
         self.model = TFLiteModel(card, threads, reference_kernels)
         raw = card.detector.outputs == "raw"
         self._reader = (
@@ -60,40 +71,44 @@ class SSDFaceDetector:
         )
         self._names = None if raw else _postprocess_outputs(card.detector, self.model.output_shapes(), model)
 
-    def detect(self, frame: Frame) -> list[Detection]:
+    def detect(self, frame: Frame, threshold: float | None = None) -> list[Detection]:
         pixels = self.prepare(frame)
         outputs = self.model.run(pixels)
-        return self.read(outputs, frame.width, frame.height)
+        return self.read(outputs, frame.width, frame.height, threshold)
 
     def prepare(self, frame: Frame) -> Pixels:
-        """The model's input picture, uint8 (height, width, 3): made from the preview where the camera gives one that is large enough."""
-        preview = frame.preview
-        small = (
-            preview is not None
-            and preview.shape[1] >= self.card.width
-            and preview.shape[0] >= self.card.height
-        )
-        return resize(
-            preview if small and preview is not None else frame.pixels, self.card.width, self.card.height
-        )
+        """The model's input picture, uint8 (height, width, 3) RGB.
 
-    def read(self, outputs: list[Output], width: int, height: int) -> list[Detection]:
+        It is made from the preview where the camera gives one that is large enough.
+        """
+        begin = time.perf_counter()
+        width, height, view = self.card.width, self.card.height, frame.preview
+        if view is None or view.shape[1] < width or view.shape[0] < height:
+            view = frame.pixels
+        pixels = resize(view, width, height)
+        self.prepare_s += time.perf_counter() - begin
+        return pixels
+
+    def read(
+        self, outputs: list[Output], width: int, height: int, threshold: float | None = None
+    ) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""
+        lowest = self.score_threshold if threshold is None else threshold
         if self._reader:
-            boxes, scores = self._reader.boxes(outputs, self.score_threshold)
+            boxes, scores = self._reader.boxes(outputs, lowest)
             kept = non_maximum_suppression(boxes, scores, self._detector.iou_threshold)
             boxes, scores = boxes[kept], scores[kept]
         else:
-            boxes, scores = self._read_postprocessed(outputs)
+            boxes, scores = self._read_postprocessed(outputs, lowest)
         return _detections(boxes, scores, self.card.width, self.card.height, width, height)
 
-    def _read_postprocessed(self, outputs: list[Output]) -> tuple[Floats, Floats]:
+    def _read_postprocessed(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
         """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
         assert self._names is not None
         by_name = {output.name: output.dequantise()[0] for output in outputs}
         count = int(by_name[self._names["count"]])  # the operation leaves what lies behind unwritten
         boxes, scores, classes = (by_name[self._names[key]][:count] for key in ("boxes", "scores", "classes"))
-        keep = (scores >= self.score_threshold) & (np.round(classes) == self._detector.face_class)
+        keep = (scores >= threshold) & (np.round(classes) == self._detector.face_class)
         size = np.array([self.card.width, self.card.height] * 2, np.float32)
         return boxes[keep][:, [1, 0, 3, 2]] * size, scores[keep]
 
@@ -210,7 +225,7 @@ class CascadeFaceDetector:
             )
         self._cascade = self._cv2.CascadeClassifier(str(path))
 
-    def detect(self, frame: Frame) -> list[Detection]:
+    def detect(self, frame: Frame, threshold: float | None = None) -> list[Detection]:
         pixels = frame.pixels if frame.preview is None else frame.preview
         scale = min(1.0, 640 / max(pixels.shape[:2]))
         small = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
@@ -227,6 +242,8 @@ class CascadeFaceDetector:
         corners = np.asarray(found, np.float32)
         corners[:, 2:] += corners[:, :2]
         scores = np.asarray(1 / (1 + np.exp(-np.ravel(weights) / 2)), np.float32)
+        kept = scores >= (threshold or 0.0)
+        corners, scores = corners[kept], scores[kept]
         return _detections(corners, scores, small.shape[1], small.shape[0], frame.width, frame.height)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -85,13 +86,20 @@ class TFLiteModel:
 
     One that ends in TFLite_Detection_PostProcess may take uint8, as Coral's do.
 
-    accelerated: tried first for every inference, the CPU takes over with the same input whenever it returns None.
-
-    card: says which file and which input. threads: 0 means one per core, at most 4. reference_kernels: slow, but bit-identical on every machine.
-    Raises ModelError where the file is not such a model with the card's input, MissingLibraryError without a runtime.
     """
 
+    accelerated: Accelerated | None
+    """Tried first for every inference; the CPU takes over with the same input whenever it returns None."""
+    invoke_s: float
+    """Seconds spent in `invoke` so far."""
+
     def __init__(self, card: ModelCard, threads: int = 0, reference_kernels: bool = False) -> None:
+        """card: says which file and which input. threads: processor cores; 0: all, at most 4.
+
+        reference_kernels: slow, but gives the same bits on every machine.
+        Raises ModelError where the file is not such a model with the card's input, MissingLibraryError
+        without a runtime.
+        """
         runtime = import_runtime()
         self.card = card
         self.runtime = runtime.name
@@ -110,7 +118,8 @@ class TFLiteModel:
         self.input_spec = tensor_spec(self._input)
         self.output_specs = tuple(tensor_spec(detail) for detail in self._outputs)
         self._check()
-        self.accelerated: Accelerated | None = None
+        self.accelerated = None
+        self.invoke_s = 0.0
         self._answers: list[npt.NDArray[Any]] | None = None
 
     def run(self, pixels: Pixels) -> list[Output]:
@@ -140,9 +149,11 @@ class TFLiteModel:
 
     def invoke(self) -> None:
         """The bare inference, without input and output."""
+        begin = time.perf_counter()
         self._answers = self.accelerated(self.values()) if self.accelerated else None
         if self._answers is None:
             self._interpreter.invoke()
+        self.invoke_s += time.perf_counter() - begin
 
     def outputs(self) -> list[Output]:
         """Copies of the outputs of the last `invoke`."""

@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -207,6 +208,15 @@ def test_the_threshold_can_be_overridden():
     assert SSDFaceDetector(DATA / "blobs.tflite", score_threshold=0.999).detect(grey) == []
 
 
+@BLOB_DETECTORS
+def test_one_call_may_ask_for_another_threshold(model):
+    detector, frame = SSDFaceDetector(DATA / model, score_threshold=0.9999), blob_frame((0, 0), (2, 1))
+    assert len(detector.detect(frame, 0.9)) == 2
+    assert detector.detect(frame) == []
+    assert detector.score_threshold == 0.9999
+    assert len(detector.detect(frame, 0.0)) >= 2  # 0 is a threshold, not "none given"
+
+
 def test_the_preview_is_read_where_there_is_one():
     frame = blob_frame((1, 1))
     dark = Frame(np.zeros_like(frame.pixels), 0, 0.0, "test", preview=frame.pixels[::5, ::5].copy())
@@ -273,6 +283,30 @@ def test_the_cascade_finds_a_bare_face_and_no_face_in_grey():
         frames = [source.read(0) for _ in range(36)]
     found = detector.detect(frames[35])
     assert found[0].box.iou(BoundingBox(410, 75, 560, 260)) > 0.4
+
+
+def test_the_cascade_leaves_out_what_scores_less_than_the_threshold():
+    from edge.sources.demo import DemoSource
+
+    detector = CascadeFaceDetector()
+    with DemoSource(4) as source:
+        frame = [source.read(0) for _ in range(36)][35]
+    score = detector.detect(frame)[0].score
+    assert detector.detect(frame, score)
+    assert not detector.detect(frame, score + 1e-3)
+
+
+def test_the_seconds_in_the_bare_inference_and_in_its_input_picture_are_summed_up(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    detector = SSDFaceDetector(DATA / "blobs.tflite")
+    for _ in range(3):
+        detector.detect(blob_frame((1, 1)))
+    assert (detector.prepare_s, detector.model.invoke_s) == (3.0, 3.0)
+    answers = [output.values for output in detector.model.outputs()]
+    detector.model.accelerated = lambda values: answers
+    detector.detect(blob_frame((1, 1)))
+    assert (detector.prepare_s, detector.model.invoke_s) == (4.0, 4.0)
 
 
 def test_models_run_without_a_copy_of_their_folder(tmp_path, monkeypatch):
