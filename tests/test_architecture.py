@@ -38,6 +38,7 @@ LAYERS = {
     "edge.picture_health": 2,
     "edge.host.board": 1,
     "edge.host.access": 1,
+    "edge.host.backoff": 1,
     "edge.host.watch": 2,
     "edge.sources": 3,
     "edge.sinks": 3,

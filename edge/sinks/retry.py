@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 
 from edge.errors import SinkError
+from edge.host.backoff import BackOff
 from edge.sinks.base import Sink
 from edge.types import FrameResult
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
+WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds between tries; the last one repeats."""
 
 
 class RetryingSink:
@@ -25,15 +27,15 @@ class RetryingSink:
         self, name: str, make: Callable[[], Sink], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = name
-        self._make, self._clock = make, clock
+        self._make = make
         self._sink: Sink | None = None
         self._said = ""
-        self._wait_s, self._next_at = FIRST_WAIT_S, 0.0
+        self._back_off = BackOff(WAITS_S, clock=clock)
         self._closed = False
         self._open()
 
     def handle(self, result: FrameResult) -> None:
-        if self._closed or (self._sink is None and (self._clock() < self._next_at or not self._open())):
+        if self._closed or (self._sink is None and not (self._back_off.due and self._open())):
             return
         try:
             assert self._sink is not None
@@ -41,9 +43,10 @@ class RetryingSink:
         except SinkError as error:
             self._give_up(error)
             return
+        self._back_off.works()
         if self._said:
             log.info("%s: works again", self.name)
-            self._said, self._wait_s = "", FIRST_WAIT_S
+            self._said = ""
 
     def close(self) -> None:
         self._closed = True
@@ -58,8 +61,7 @@ class RetryingSink:
 
     def _give_up(self, error: SinkError) -> None:
         self._drop()
-        self._next_at = self._clock() + self._wait_s
-        self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+        self._back_off.failed()
         if str(error) != self._said:
             log.error("%s; the rest goes on, %s is tried again every now and then", error, self.name)
             self._said = str(error)

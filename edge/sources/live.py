@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from edge.errors import CameraHangsError, SourceError, one_line
+from edge.host.backoff import BackOff
 from edge.sources.base import ContextMixin, Source
 from edge.types import Frame, Pixels
 
 log = logging.getLogger(__name__)
 
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
-"""Waits between attempts to open a lost source; the last one repeats."""
+"""Seconds between attempts to open a lost source; the last one repeats."""
 
 STEADY_S = 30.0
-"""A source that gave frames for so long before it was lost starts its back-off anew; one that comes and goes waits longer each time."""
+"""Seconds that a source must have given frames for its waits to begin anew; one that comes and goes waits longer each time."""
 
 REMIND_EVERY_S = 600.0
 """How often the log says that a source is still gone."""
@@ -67,7 +68,8 @@ class LiveFeed(ContextMixin):
         self._frozen_after_s = frozen_after_s
         self._sample: Pixels | None = None  # of the last frame that differed from the one before
         self._changed_at = 0.0
-        self._open, self._back_off, self._clock = open_source, back_off, clock
+        self._open, self._clock = open_source, clock
+        self._back_off = BackOff(back_off, STEADY_S, clock)
         self._hangs_after_s, self._gives_up_after_s = hangs_after_s, gives_up_after_s
         self.name = name
         self.dropped = 0
@@ -75,7 +77,7 @@ class LiveFeed(ContextMixin):
         self.problem: str | None = None
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
-        self._attempts, self._relapses, self._lost_at = 0, 0, 0.0  # both counts: since it last ran steadily
+        self._relapses, self._lost_at = 0, 0.0  # losses since it last ran steadily
         self._source = self._open_first(wait)
         self._slot: Frame | None = None
         self._finished = False
@@ -167,6 +169,7 @@ class LiveFeed(ContextMixin):
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
             self._first_frame_at = self._clock()
+            self._back_off.works()
             if self.lost:
                 level = logging.INFO if self._relapses == 1 else logging.DEBUG
                 log.log(
@@ -174,7 +177,7 @@ class LiveFeed(ContextMixin):
                     "%s: pictures again after %.0f s, %d attempts",
                     self.name,
                     self._first_frame_at - self._lost_at,
-                    self._attempts,
+                    self._back_off.tries,
                 )
         with self._condition:
             self.dropped += self._slot is not None
@@ -182,15 +185,12 @@ class LiveFeed(ContextMixin):
             self._condition.notify_all()
 
     def _note_loss(self, message: str) -> None:
-        now = self._clock()
         if (
             self._first_frame_at is not None or not self.lost
         ):  # else it was opened, but gave nothing: still the same loss
-            if self._first_frame_at is not None and now - self._first_frame_at >= STEADY_S:
-                self._attempts = self._relapses = 0
             self.lost += 1
-            self._relapses += 1
-            self._lost_at = now
+            self._relapses = 1 if self._back_off.steady else self._relapses + 1
+            self._lost_at = self._clock()
             level = (
                 logging.ERROR if self._relapses == 1 else logging.DEBUG
             )  # one that comes and goes is said once
@@ -206,9 +206,8 @@ class LiveFeed(ContextMixin):
                 with self._call(), contextlib.suppress(Exception):  # it is broken already
                     self._source.close()
                 self._source = None
-            if self._stop.wait(self._back_off[min(self._attempts, len(self._back_off) - 1)]):
+            if self._stop.wait(self._back_off.failed()):
                 return
-            self._attempts += 1
             try:
                 with self._call():
                     self._source = self._open()
@@ -216,9 +215,9 @@ class LiveFeed(ContextMixin):
                 return
             except Exception as error:
                 self.problem = one_line(error)
-                log.debug("attempt %d: %s", self._attempts, error)
+                log.debug("attempt %d: %s", self._back_off.tries, error)
             if self._clock() >= remind_at:
-                log.warning("still, after %d attempts: %s", self._attempts, self.problem)
+                log.warning("still, after %d attempts: %s", self._back_off.tries, self.problem)
                 remind_at += REMIND_EVERY_S
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from edge.errors import ModelError
+from edge.host.backoff import BackOff
 from edge.inference.coral import advice
 from edge.inference.coral.arena import Tensor
 from edge.inference.coral.child import Child, ChildError
@@ -27,7 +28,7 @@ class AcceleratorSettings:
 
     required: to run without an Edge TPU is a degraded state from the start, not only after one was lost. library: which libedgetpu. slow_at: an Edge
     TPU that takes more than so many times the CPU's time is not used. start_s: for loading, the firmware included. infer_s: for one inference.
-    first_retry_s, last_retry_s: the wait doubles from one to the other, and begins anew after steady_s without a failure.
+    retry_s: seconds between tries; the last one repeats. They begin anew after steady_s without a failure.
     """
 
     required: bool = False
@@ -35,8 +36,7 @@ class AcceleratorSettings:
     slow_at: float = 1.0
     start_s: float = 30.0
     infer_s: float = 1.0
-    first_retry_s: float = 5.0
-    last_retry_s: float = 300.0
+    retry_s: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
     steady_s: float = 600.0
 
 
@@ -62,8 +62,8 @@ class Accelerator:
         self._reference: Reference | None = None
         self._child: Child | None = None
         self._device: CoralDevice | None = None
-        self._next_try = self._since = clock()
-        self._wait = self.settings.first_retry_s
+        self._back_off = BackOff(self.settings.retry_s, self.settings.steady_s, clock)
+        self._trial_since = clock()
         self._pycoral = installed("pycoral")
         self._was_used, self._said = False, ""
         for model in self._models:
@@ -109,8 +109,6 @@ class Accelerator:
         try:
             return self._child.infer(index, values, self.settings.infer_s)
         except ChildError as error:
-            if self._clock() - self._since >= self.settings.steady_s:
-                self._wait = self.settings.first_retry_s
             self._give_up(self._explain(error))
             return None
 
@@ -118,15 +116,13 @@ class Accelerator:
         """One step: start a child when it is time, or look whether its trial is over, waiting at most wait_s."""
         if self._child is not None:
             self._look_at_trial(self._child, wait_s)
-        elif self._clock() >= self._next_try:
+        elif self._back_off.due:
             self._try()
 
     def _try(self) -> None:
         devices = find_devices()
         if not devices:
-            self._wait = (
-                self.settings.first_retry_s
-            )  # to look costs nothing, and a stick that comes back begins anew
+            self._back_off.reset()  # to look costs nothing, and a stick that comes back begins anew
             quiet = not (self.settings.required or self._was_used)
             self._give_up(
                 advice.gone() if self._was_used else advice.absent(),
@@ -143,7 +139,7 @@ class Accelerator:
             return
         models = [model for model, _ in self._twins]
         self._reference = self._reference or measure(models)
-        self._since = self._clock()
+        self._trial_since = self._clock()
         try:
             self._child = Child(self._twins, self._reference.inputs, self.settings.library, self._pycoral)
         except ChildError as error:
@@ -167,7 +163,7 @@ class Accelerator:
         try:
             trial = child.trial(wait_s)
             if trial is None:
-                if self._clock() - self._since >= self.settings.start_s:
+                if self._clock() - self._trial_since >= self.settings.start_s:
                     raise child.hang(self.settings.start_s)
                 return
         except ChildError as error:
@@ -178,7 +174,7 @@ class Accelerator:
             self._fail_trial(problem)
             return
         self.in_use = self._was_used = True
-        self._since = self._clock()
+        self._back_off.works()
         times = ", ".join(
             f"{model.card.name} {ms:.1f} ms" for (model, _), ms in zip(self._twins, trial.ms, strict=True)
         )
@@ -202,9 +198,7 @@ class Accelerator:
         """The CPU from here on, until the next try."""
         self._drop()
         self.text = text
-        self._next_try = self._clock() + self._wait
-        self._say(level, text, f". The CPU runs the models; next try in {self._wait:g} s")
-        self._wait = min(2 * self._wait, self.settings.last_retry_s)
+        self._say(level, text, f". The CPU runs the models; next try in {self._back_off.failed():g} s")
 
     def _drop(self) -> None:
         self.in_use = False
