@@ -27,8 +27,8 @@ from edge.sinks.retry import RetryingSink
 from edge.sinks.screen.sink import ScreenSink
 from edge.sinks.snapshot import SnapshotSink
 from edge.sinks.window.sink import WindowSink
-from edge.sources import is_stream
 from edge.sources.base import CameraSettings, Source
+from edge.sources.opening import is_stream
 from edge.tracking import Tracker, TrackerSettings
 
 log = logging.getLogger(__name__)

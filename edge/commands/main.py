@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(arguments: argparse.Namespace) -> int:
     """The loop on any source."""
     from edge.door import camera_settings, switch_on
-    from edge.sources import open_source
+    from edge.sources.opening import open_source
 
     flags = {
         "source": {"uri": arguments.source},
@@ -80,8 +80,8 @@ def bench_command(arguments: argparse.Namespace) -> int:
     """Time every stage."""
     from edge.commands.bench import run_bench, text_report
     from edge.door import build_pipeline, camera_settings
-    from edge.sources import open_source
     from edge.sources.demo import DemoSource
+    from edge.sources.opening import open_source
 
     config = _configure(arguments, {"source": {"uri": arguments.source}})
     pipeline = build_pipeline(config, live=False)

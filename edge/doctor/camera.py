@@ -12,7 +12,7 @@ from edge.doctor.check import Context, Result, fail, fail_for, ok, warn
 from edge.doctor.service import is_running
 from edge.doctor.software import last_json, run_probe
 from edge.doctor.users import is_camera
-from edge.sources import is_stream, without_password
+from edge.sources.opening import is_stream, without_password
 from edge.types import State
 
 OPEN_S = 25.0

@@ -17,8 +17,8 @@ from edge.errors import one_line
 from edge.inference.interpreter import import_runtime
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
-from edge.sources import is_stream, open_source
 from edge.sources.base import Source
+from edge.sources.opening import is_stream, open_source
 from edge.types import Frame
 
 FIRST_FRAME_S, WATCH_S = 8.0, 3.0

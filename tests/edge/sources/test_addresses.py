@@ -3,7 +3,7 @@
 import pytest
 
 from edge.errors import SourceError
-from edge.sources import open_source, without_password
+from edge.sources.opening import open_source, without_password
 
 
 @pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])

@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from edge.sources import open_source
 from edge.sources.base import CameraSettings
 from edge.sources.demo import DemoSource
 from edge.sources.live import LiveFeed
+from edge.sources.opening import open_source
 from edge.sources.picamera import PiCameraSource
 from tests import fake_picamera2
 from tests.edge.sources.builders import write_pictures, write_video

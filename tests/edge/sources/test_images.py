@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import SourceError
-from edge.sources import open_source
 from edge.sources.images import FRAMES_A_PICTURE, PictureSource, list_pictures
+from edge.sources.opening import open_source
 from tests.edge.sources.builders import write_pictures
 
 

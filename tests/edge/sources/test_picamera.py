@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge.errors import MissingLibraryError, SourceError
-from edge.sources import open_source
 from edge.sources.base import CameraSettings
+from edge.sources.opening import open_source
 from edge.sources.orientation import Orientation
 from edge.sources.picamera import NO_PICTURE_S, PiCameraSource, choose_sensor_mode
 from tests.fake_picamera2 import IMX219_MODES, PI_CONTROLS, Device, install

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edge.errors import SourceError
-from edge.sources import open_source
 from edge.sources.base import CameraSettings
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import CameraSource
+from edge.sources.opening import open_source
 from tests.edge.sources.builders import read_one
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import SourceError
-from edge.sources import open_source
+from edge.sources.opening import open_source
 from edge.sources.v4l2 import check_device, explain, list_usb_cameras
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from edge.errors import SourceError
-from edge.sources import open_source
 from edge.sources.opencv import VideoFileSource
+from edge.sources.opening import open_source
 from tests.edge.sources.builders import write_video
 
 

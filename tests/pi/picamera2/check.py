@@ -12,8 +12,8 @@ import virtual_camera
 from PIL import Image
 
 from edge.errors import SourceError
-from edge.sources import open_source
 from edge.sources.base import CameraSettings
+from edge.sources.opening import open_source
 from edge.sources.picamera import PiCameraSource
 
 RED, GREEN, BLUE, GREY = (230, 20, 20), (20, 210, 20), (20, 20, 230), (128, 128, 128)
