@@ -39,6 +39,7 @@ LAYERS = {
     "edge.host.board": 1,
     "edge.host.access": 1,
     "edge.host.backoff": 1,
+    "edge.host.packages": 1,
     "edge.host.watch": 2,
     "edge.sources": 3,
     "edge.sinks": 3,

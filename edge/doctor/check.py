@@ -15,7 +15,7 @@ from typing import Protocol
 
 from edge.config.reading import Config
 from edge.errors import MaskEdgeError, one_line
-from edge.host.board import ROOT
+from edge.host.board import FILE_SYSTEM
 
 
 class Status(StrEnum):
@@ -87,7 +87,7 @@ class Context:
     config: Config
     config_path: Path | None = None
     config_error: str = ""
-    root: Path = ROOT
+    root: Path = FILE_SYSTEM
     machine: str = field(default_factory=platform.machine)
     service: Mapping[str, str] = field(default_factory=dict)
     run: Run = run_program

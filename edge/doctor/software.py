@@ -14,11 +14,9 @@ from edge.config.reading import Config, as_tables
 from edge.doctor.check import Context, Result, fail, fail_for, ok
 from edge.door import classifier_path, configured_detector
 from edge.errors import MaskEdgeError
+from edge.host.packages import packages_folder
 from edge.inference.card import load_card
 from edge.optional import installed
-
-PACKAGES = Path(__file__).resolve().parents[2]
-"""The folder that holds the package `edge`."""
 
 PROBE_S = 60.0
 """Usually one to three seconds; the first import after the installation, from a slow card on a busy Pi Zero, takes many times that."""
@@ -91,7 +89,7 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
 
     The configuration goes over stdin: a stream's password must not show in the list of processes. Raises subprocess.TimeoutExpired.
     """
-    code = f"import sys; sys.path.insert(0, {str(PACKAGES)!r}); from edge.doctor.probe import main; main(sys.argv[1], sys.stdin.read())"
+    code = f"import sys; sys.path.insert(0, {str(packages_folder())!r}); from edge.doctor.probe import main; main(sys.argv[1], sys.stdin.read())"
     return context.run(
         [sys.executable, "-P", "-c", code, what], timeout, json.dumps(as_tables(context.config))
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path("/")
+FILE_SYSTEM = Path("/")
 ZONES = ("cpu-thermal", "cpu_thermal", "x86_pkg_temp", "acpitz")
 """Thermal zones by their `type`, in order of choice: a Raspberry Pi's, in either spelling, then a PC's."""
 
@@ -29,7 +29,7 @@ class Sensors:
     fan_rpm: int | None = None
 
 
-def read_sensors(root: Path = ROOT) -> Sensors:
+def read_sensors(root: Path = FILE_SYSTEM) -> Sensors:
     """All sensors; some file reads, less than a millisecond."""
     limits = _firmware_limits(root)
     alarm = read_number(_hwmon(root, "rpi_volt", "in0_lcrit_alarm"))
@@ -39,12 +39,12 @@ def read_sensors(root: Path = ROOT) -> Sensors:
     return Sensors(_temperature(root), throttled, under_voltage, fan)
 
 
-def board_model(root: Path = ROOT) -> str | None:
+def board_model(root: Path = FILE_SYSTEM) -> str | None:
     """As the maker writes it: `Raspberry Pi 4 Model B Rev 1.4`; of a PC its product name."""
     return read_text(root / "proc/device-tree/model") or read_text(root / "sys/class/dmi/id/product_name")
 
 
-def memory_mb(root: Path = ROOT) -> tuple[float, float] | None:
+def memory_mb(root: Path = FILE_SYSTEM) -> tuple[float, float] | None:
     """(all, available) memory of the machine, MiB, from /proc/meminfo."""
     lines = (read_text(root / "proc/meminfo") or "").splitlines()
     values = {
@@ -56,7 +56,7 @@ def memory_mb(root: Path = ROOT) -> tuple[float, float] | None:
         return None
 
 
-def resident_mb(root: Path = ROOT) -> float | None:
+def resident_mb(root: Path = FILE_SYSTEM) -> float | None:
     """Resident memory of this process, MiB: the second field of proc_pid_statm(5), in pages."""
     fields = (read_text(root / "proc/self/statm") or "").split()
     return (

@@ -6,7 +6,7 @@ import logging
 import math
 from pathlib import Path
 
-from edge.host.board import ROOT, Sensors, read_sensors, resident_mb
+from edge.host.board import FILE_SYSTEM, Sensors, read_sensors, resident_mb
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class BoardWatch:
     The voltage's alarm covers 2 s of five, so a short dip may be missed here; the kernel's own log has them all.
     """
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = FILE_SYSTEM) -> None:
         self._root = root
         self._looked_at = -math.inf
         self._now = Sensors()

@@ -14,7 +14,7 @@ import numpy as np
 from edge.errors import MissingLibraryError, ModelError
 from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maximum_suppression
 from edge.inference.card import DetectorCard, load_card
-from edge.inference.interpreter import Output, TensorSpec, TFLiteModel
+from edge.inference.interpreter import OutputTensor, TensorSpec, TFLiteModel
 from edge.optional import import_cv2
 from edge.preprocess import dequantise, resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
@@ -90,7 +90,7 @@ class SSDFaceDetector:
         return pixels
 
     def read(
-        self, outputs: list[Output], width: int, height: int, threshold: float | None = None
+        self, outputs: list[OutputTensor], width: int, height: int, threshold: float | None = None
     ) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""
         lowest = self.score_threshold if threshold is None else threshold
@@ -102,7 +102,7 @@ class SSDFaceDetector:
             boxes, scores = self._read_postprocessed(outputs, lowest)
         return _detections(boxes, scores, self.card.width, self.card.height, width, height)
 
-    def _read_postprocessed(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
+    def _read_postprocessed(self, outputs: list[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
         """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
         assert self._names is not None
         by_name = {output.name: output.dequantise()[0] for output in outputs}
@@ -150,7 +150,7 @@ class _RawReader:
             anchors = level_anchors(width, height, level.stride, level.sizes)
             self._levels.append(_Level(score, box, specs[score], scores, _table(specs[box]), anchors))
 
-    def boxes(self, outputs: list[Output], threshold: float) -> tuple[Floats, Floats]:
+    def boxes(self, outputs: list[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
         """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
         threshold = min(max(threshold, 1e-4), 1 - 1e-4)
         logit = math.log(threshold / (1 - threshold))

@@ -43,7 +43,7 @@ def import_runtime(names: tuple[str, ...] = RUNTIMES) -> Runtime:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputTensor:
     """One output tensor after an inference: int8 values, not yet dequantised. q stands for (q - zero_point) * scale."""
 
     name: str
@@ -122,7 +122,7 @@ class TFLiteModel:
         self.invoke_s = 0.0
         self._answers: list[npt.NDArray[Any]] | None = None
 
-    def run(self, pixels: Pixels) -> list[Output]:
+    def run(self, pixels: Pixels) -> list[OutputTensor]:
         """One inference. pixels: uint8 (height, width, 3) RGB of the card's size. Returns all outputs, in the file's order."""
         self.set_input(pixels)
         self.invoke()
@@ -155,11 +155,11 @@ class TFLiteModel:
             self._interpreter.invoke()
         self.invoke_s += time.perf_counter() - begin
 
-    def outputs(self) -> list[Output]:
+    def outputs(self) -> list[OutputTensor]:
         """Copies of the outputs of the last `invoke`."""
         values = self._answers or [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
         return [
-            Output(spec.name, tensor, spec.scale, spec.zero_point)
+            OutputTensor(spec.name, tensor, spec.scale, spec.zero_point)
             for spec, tensor in zip(self.output_specs, values, strict=True)
         ]
 

@@ -8,7 +8,7 @@ from edge.optional import import_cv2
 from edge.preprocess import crop
 from edge.types import BoundingBox, Label, Pixels
 
-COLOURS = {
+LABEL_COLOURS = {
     Label.WITH_MASK: (0, 158, 115),
     Label.WITHOUT_MASK: (213, 60, 40),
     Label.INCORRECT_MASK: (230, 159, 0),
@@ -31,7 +31,7 @@ def annotate(pixels: Pixels, faces: Iterable[tuple[BoundingBox, Label, float]]) 
     size = max(pixels.shape[:2])
     line, scale = max(1, round(size / 320)), max(0.4, size / 1000)
     for box, label, score in faces:
-        colour = COLOURS[label]
+        colour = LABEL_COLOURS[label]
         corner, opposite = (round(box.xmin), round(box.ymin)), (round(box.xmax), round(box.ymax))
         cv2.rectangle(out, corner, opposite, colour, line)
         text = WORDS[label] if label is Label.UNKNOWN else f"{WORDS[label]} {score:.0%}"

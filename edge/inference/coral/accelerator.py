@@ -11,11 +11,11 @@ from types import TracebackType
 from edge.errors import ModelError
 from edge.host.backoff import BackOff
 from edge.inference.coral import advice
-from edge.inference.coral.arena import Tensor
+from edge.inference.coral.arena import TensorValues
 from edge.inference.coral.child import Child, ChildError
 from edge.inference.coral.compiled import Twins, find_compiled
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
-from edge.inference.coral.trial import Reference, judge, measure
+from edge.inference.coral.trial import Reference, compare_with_cpu, measure
 from edge.inference.interpreter import TFLiteModel
 from edge.optional import installed
 
@@ -97,10 +97,10 @@ class Accelerator:
             model.accelerated = None
         self._drop()
 
-    def _runner(self, model: TFLiteModel) -> Callable[[Tensor], list[Tensor] | None]:
+    def _runner(self, model: TFLiteModel) -> Callable[[TensorValues], list[TensorValues] | None]:
         return lambda values: self._infer(model, values)
 
-    def _infer(self, model: TFLiteModel, values: Tensor) -> list[Tensor] | None:
+    def _infer(self, model: TFLiteModel, values: TensorValues) -> list[TensorValues] | None:
         if not self.in_use:
             self._advance(0.0)
         index = next((i for i, (twin, _) in enumerate(self._twins) if twin is model), None)
@@ -169,7 +169,7 @@ class Accelerator:
         except ChildError as error:
             self._fail_trial(self._explain(error))
             return
-        problem = judge(trial, self._reference, self.settings.slow_at, self._device)
+        problem = compare_with_cpu(trial, self._reference, self.settings.slow_at, self._device)
         if problem:
             self._fail_trial(problem)
             return

@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from edge.inference.interpreter import TensorSpec
 
-Tensor = npt.NDArray[Any]
+TensorValues = npt.NDArray[Any]
+"""What a tensor holds, in its own shape and dtype."""
+
 ALIGNMENT = 64
 """Bytes; a cache line."""
 
@@ -25,7 +27,7 @@ class Slot:
     offset: int
     spec: TensorSpec
 
-    def view(self, memory: mmap.mmap) -> Tensor:
+    def view(self, memory: mmap.mmap) -> TensorValues:
         """The tensor itself, not a copy."""
         count = int(np.prod(self.spec.shape))
         return np.frombuffer(memory, self.spec.dtype, count, self.offset).reshape(self.spec.shape)

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.inference.coral.arena import ModelSlots, Tensor, lay_out, new_memory, to_json
+from edge.host.packages import packages_folder
+from edge.inference.coral import worker
+from edge.inference.coral.arena import ModelSlots, TensorValues, lay_out, new_memory, to_json
 from edge.inference.interpreter import TFLiteModel
 
-ROOT = Path(__file__).resolve().parents[3]
 KILLED_S = 1.0
-"""So long a killed child may take to be gone; one that waits for a dead USB bus is left behind, it cannot be waited for."""
+"""Seconds that a killed child may take to be gone; one that waits for a dead USB bus never is, and is left behind."""
 
 
 class ChildError(Exception):
@@ -35,7 +36,7 @@ class ChildError(Exception):
 class Trial:
     """What came of the first inferences. outputs: per model, all tensors. ms: per model, the shortest inference."""
 
-    outputs: list[list[Tensor]]
+    outputs: list[list[TensorValues]]
     ms: list[float]
 
 
@@ -45,7 +46,7 @@ class Child:
     def __init__(
         self,
         models: Sequence[tuple[TFLiteModel, Path]],
-        inputs: Sequence[Tensor],
+        inputs: Sequence[TensorValues],
         library: str,
         pycoral: bool,
     ) -> None:
@@ -77,7 +78,7 @@ class Child:
                 return Trial([self._read(i) for i in range(len(self._slots))], message["ms"])
             self._stage = message["stage"]
 
-    def infer(self, model: int, values: Tensor, timeout_s: float) -> list[Tensor]:
+    def infer(self, model: int, values: TensorValues, timeout_s: float) -> list[TensorValues]:
         """One inference; copies of all outputs. Raises ChildError where there is no answer in time."""
         self._slots[model].input.view(self._memory)[...] = values
         try:
@@ -122,7 +123,7 @@ class Child:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return ChildError("crash", self._stage, name)
 
-    def _read(self, model: int) -> list[Tensor]:
+    def _read(self, model: int) -> list[TensorValues]:
         return [slot.view(self._memory).copy() for slot in self._slots[model].outputs]
 
 
@@ -133,8 +134,8 @@ def _job(library: str, pycoral: bool, paths: Sequence[str], slots: Sequence[Mode
 
 def _spawn(job: str, *descriptors: int) -> subprocess.Popen[bytes]:
     """A fresh interpreter, not a fork: the TFLite runtime has threads. What the library prints is shown with --debug alone."""
-    command = [sys.executable, "-m", "edge.inference.coral.worker", job, *map(str, descriptors)]
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", worker.__name__, job, *map(str, descriptors)]
+    path = os.pathsep.join([str(packages_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
     quiet = None if logging.getLogger().isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     return subprocess.Popen(
         command,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.inference.coral import advice
-from edge.inference.coral.arena import Tensor
+from edge.inference.coral.arena import TensorValues
 from edge.inference.coral.child import Trial
 from edge.inference.coral.sysfs import CoralDevice
 from edge.inference.interpreter import TFLiteModel
@@ -25,8 +25,8 @@ CPU_ROUNDS = 3
 class Reference:
     """What the CPU makes of the trial picture: all models' inputs and outputs, and its shortest time for all of them, ms."""
 
-    inputs: list[Tensor]
-    outputs: list[list[Tensor]]
+    inputs: list[TensorValues]
+    outputs: list[list[TensorValues]]
     ms: float
 
 
@@ -50,7 +50,7 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
     return Reference(list(inputs), [list(tensors) for tensors in outputs], milliseconds)
 
 
-def judge(trial: Trial, reference: Reference, slow_at: float, device: CoralDevice) -> str:
+def compare_with_cpu(trial: Trial, reference: Reference, slow_at: float, device: CoralDevice) -> str:
     """What is wrong with the trial; empty if nothing."""
     pairs = [
         pair
@@ -73,7 +73,7 @@ def trial_picture(width: int, height: int) -> Pixels:
     return np.ascontiguousarray(squares.repeat(16, 0).repeat(16, 1)[:height, :width])
 
 
-def distance(got: Tensor, expected: Tensor) -> float:
+def distance(got: TensorValues, expected: TensorValues) -> float:
     """Mean absolute difference of two output tensors, in steps of their type; of floats, in 255ths of the expected one's range."""
     step = 1.0 if np.issubdtype(expected.dtype, np.integer) else max(float(np.ptp(expected)), 1e-9) / 255
     return float(np.mean(np.abs(got.astype(np.float64) - expected.astype(np.float64)))) / step

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from edge.inference.coral.arena import ModelSlots, Tensor, from_json
+from edge.inference.coral.arena import ModelSlots, TensorValues, from_json
 from edge.inference.interpreter import import_runtime, tensor_spec
 
 ROUNDS = 4
@@ -51,8 +51,8 @@ class Model:
         self._output_indices = _matching(
             interpreter.get_output_details(), [slot.spec for slot in slots.outputs]
         )
-        self._input: Tensor = slots.input.view(memory)
-        self._outputs: list[Tensor] = [slot.view(memory) for slot in slots.outputs]
+        self._input: TensorValues = slots.input.view(memory)
+        self._outputs: list[TensorValues] = [slot.view(memory) for slot in slots.outputs]
 
     def run(self) -> None:
         """One inference, from the arena into the arena."""
@@ -63,7 +63,7 @@ class Model:
 
 
 def _matching(details: list[dict[str, Any]], wanted: list[Any]) -> list[int]:
-    """Tensor indices in the wanted order: by name, or in the file's own order where the names are others. Raises MismatchError."""
+    """TensorValues indices in the wanted order: by name, or in the file's own order where the names are others. Raises MismatchError."""
     by_name = {detail["name"]: detail for detail in details}
     ordered = (
         [by_name[spec.name] for spec in wanted] if all(spec.name in by_name for spec in wanted) else details

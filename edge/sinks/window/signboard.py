@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.optional import import_cv2
-from edge.pictures.annotate import COLOURS
+from edge.pictures.annotate import LABEL_COLOURS
 from edge.sinks.message import STATE_COLOURS, Message, message_for
 from edge.types import BoundingBox, FrameResult, Label, Pixels, State, TrackStatus
 
@@ -57,13 +57,15 @@ def _draw_view(area: Pixels, result: FrameResult) -> None:
             view,
             (round(box.xmin), round(box.ymin)),
             (round(box.xmax), round(box.ymax)),
-            COLOURS[track.label],
+            LABEL_COLOURS[track.label],
             max(2, height // 110),
         )
     placed: list[Rectangle] = []
     for track in tracks:  # after all boxes, so that none runs through a word
         placed.append(
-            _draw_label(view, SHORT[track.label], track.box.scale(scale, scale), COLOURS[track.label], placed)
+            _draw_label(
+                view, SHORT[track.label], track.box.scale(scale, scale), LABEL_COLOURS[track.label], placed
+            )
         )
 
 

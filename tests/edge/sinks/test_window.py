@@ -70,7 +70,7 @@ def test_the_view_keeps_its_shape_and_boxes_their_place(width, height):
         width / height, rel=0.02
     )
     scale = (columns[-1] - columns[0] + 1) / width
-    red = (view == signboard.COLOURS[Label.WITHOUT_MASK]).all(axis=2)
+    red = (view == signboard.LABEL_COLOURS[Label.WITHOUT_MASK]).all(axis=2)
     bottom = round(track.box.ymax * scale)
     assert red[
         bottom - 3 : bottom + 4, round(columns[0] + (track.box.xmin + track.box.xmax) / 2 * scale)
