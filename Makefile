@@ -1,0 +1,34 @@
+# Short names for the commands of the house; CONTRIBUTING.md tells what each is for. `make` alone lists them.
+SETUP_VENV ?= .venv
+PYTHON ?= $(SETUP_VENV)/bin/python
+export SETUP_VENV PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help check lint fast test mutants docs demo format
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+
+check: lint fast  ## the linters and the fast tests, in under a minute: run it before each commit
+
+lint:  ## ruff, mypy and shellcheck
+	.ci/lint
+
+fast:  ## the tests that need neither TensorFlow nor ../shared, on all cores
+	$(PYTHON) -m pytest -n auto -m "not training and not shared and not slow"
+
+test:  ## everything that the tests need is installed, then all tests run (8 to 11 minutes)
+	./setup.sh --test
+
+mutants:  ## small faults are put into tracking.py and decision.py: how many do the tests catch?
+	$(PYTHON) -m tests.mutants
+
+docs:  ## write the generated parts of docs/ again
+	$(PYTHON) -m docs.generate
+
+demo:  ## the built-in scene; annotated pictures go to demo-output/
+	./setup.sh --demo
+
+format:  ## ruff: sort imports, lay out the code
+	$(PYTHON) -m ruff check --fix-only --select I .
+	$(PYTHON) -m ruff format .
