@@ -24,7 +24,7 @@ mutants:  ## small faults are put into tracking.py and decision.py: how many do 
 	$(PYTHON) -m tests.mutants
 
 docs:  ## write the generated parts of docs/ again
-	$(PYTHON) -m docs.generate
+	PYTHONPATH=. $(PYTHON) docs/generate.py
 
 demo:  ## the built-in scene; annotated pictures go to demo-output/
 	./setup.sh --demo
