@@ -104,7 +104,10 @@ def test_what_is_installed_is_whole():
     found = find_packages(str(ROOT), include=declared["packages"]["find"]["include"])
     assert folders <= set(found)
     others = {
-        path for path in (ROOT / "edge").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+        path
+        for package in ("edge", "training", "convert")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
     }
     packed = {
         ROOT / name.replace(".", "/") / file
