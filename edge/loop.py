@@ -9,28 +9,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from edge.config.tables import SourceConfig
+from edge.counts import Counts
 from edge.errors import StageError, one_line
 from edge.host.sdnotify import Notifier, Supervision
 from edge.pipeline import Pipeline
 from edge.sinks.base import Sink
 from edge.sources.base import Source
-from edge.types import Decision, Frame, FrameResult
+from edge.types import Cause, Frame, FrameResult, Problem
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
-"""How long one read may wait: how soon a stop or a stale source is noticed."""
+"""Seconds that one read may wait: how soon a stop or a stale source is noticed."""
 
 FAILURES_AT_MOST = 10
-"""So many live frames in a row may a stage fail on; then the process ends, for systemd to start it anew with its models loaded again."""
+"""Live frames in a row on which a stage may fail; then the process ends, for systemd to start it anew."""
 
 
 class Loop:
-    """Runs until the source is finished or `stop` is set. clock: the monotonic one that stamps live frames.
+    """Runs until the source is finished or `stop` is set.
 
-    A sink that raises is left out from then on, and said; the others go on. A live frame on which a stage fails is `uncertain`.
-    frames: how many were read.
-    supervision: told after every round, from this thread alone: a stage that hangs falls silent, a lost camera does not.
+    A sink that raises is left out from then on, and said; the others go on. A live frame on which a stage fails is
+    `uncertain`. supervision: told after every round, by this thread alone: a stage that hangs falls silent, a lost
+    camera does not. clock: the monotonic one that stamps live frames.
     """
 
     def __init__(
@@ -38,14 +40,14 @@ class Loop:
         source: Source,
         pipeline: Pipeline,
         sinks: Sequence[Sink],
-        stale_after_s: float = 2.0,
+        stale_after_s: float = SourceConfig().stale_after_s,
+        counts: Counts | None = None,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
         supervision: Supervision | None = None,
     ) -> None:
-        self.frames = 0
-        self._decision: Decision | None = None
-        self._degraded = ""
+        self.counts = counts or Counts()
+        self._latest: FrameResult | None = None
         self._supervision = supervision or Supervision(Notifier({}))
         self._source, self._pipeline, self._sinks = source, pipeline, list(sinks)
         self._stale_after_s, self._clock = stale_after_s, clock
@@ -62,7 +64,7 @@ class Loop:
         try:
             while not self._stop.is_set() and not self._source.finished:
                 self._step()
-                self._supervision.step(self.frames, self._decision, self._degraded)
+                self._supervision.step(self.counts.frames, self._latest)
         finally:
             self._supervision.stopping()
             self._close()
@@ -71,8 +73,7 @@ class Loop:
         frame = self._source.read(POLL_S)
         if frame is not None:
             self._last_frame_at = self._clock()
-            self.frames += 1
-            self._hand_out(self._process(frame))
+            self._hand_out(self._process(frame), frame.captured_at)
         elif self._source.live and not self._source.finished:
             self._note_silence()
 
@@ -83,41 +84,41 @@ class Loop:
         except Exception as error:
             if not self._source.live:
                 raise
-            self._failures += 1
-            reason = one_line(error)
-            if self._failures >= FAILURES_AT_MOST:
-                cure = "`python -m edge doctor` tries the models"
-                raise StageError(
-                    f"no result for {self._failures} frames in a row, the last time for {reason}; {cure}"
-                ) from error
-            log.error("no result for a frame (%s)", reason, exc_info=log.isEnabledFor(logging.DEBUG))
-            return self._pipeline.without_picture(
-                f"no result for the picture ({reason})", frame.captured_at, frame
-            )
+            return self._note_failure(error, frame)
         self._failures = 0
         return result
+
+    def _note_failure(self, error: Exception, frame: Frame) -> FrameResult:
+        self._failures += 1
+        reason = one_line(error)
+        if self._failures >= FAILURES_AT_MOST:
+            raise StageError(
+                f"no result for {self._failures} frames in a row, the last time for {reason}",
+                "`python -m edge doctor` tries the models",
+            ) from error
+        log.error("no result for a frame (%s)", reason, exc_info=log.isEnabledFor(logging.DEBUG))
+        problem = Problem(Cause.NO_RESULT, f"no result for the picture ({reason})")
+        return self._pipeline.without_frame(problem, frame.captured_at, frame)
 
     def _note_silence(self) -> None:
         """No frame in time: uncertain at once if the source says why, else after `stale_after_s`."""
         now = self._clock()
-        reason = getattr(self._source, "problem", None)
-        if reason or now - self._last_frame_at >= self._stale_after_s:
-            self._hand_out(self._pipeline.without_picture(reason or "no picture from the camera", now))
+        problem = self._source.problem
+        if problem is None and now - self._last_frame_at >= self._stale_after_s:
+            problem = Problem(Cause.NO_FRAME)
+        if problem is not None:
+            self._hand_out(self._pipeline.without_frame(problem, now), now)
 
-    def _hand_out(self, result: FrameResult) -> None:
-        self._decision, self._degraded = result.decision, result.degraded
+    def _hand_out(self, result: FrameResult, now: float) -> None:
+        self.counts.add(result, now, self._source.dropped)
+        self._latest = result
         for sink in list(self._sinks):
             try:
                 sink.handle(result)
             except BrokenPipeError:
                 raise  # nobody reads stdout any more: there is nothing to go on for
             except Exception as error:
-                log.error(
-                    "%s is switched off: %s",
-                    sink.name,
-                    one_line(error),
-                    exc_info=log.isEnabledFor(logging.DEBUG),
-                )
+                _say_failure("%s is switched off: %s", sink.name, error)
                 self._sinks.remove(sink)
                 _close_surely(sink.name, sink.close)
 
@@ -134,12 +135,16 @@ def _close_surely(name: str, close: Callable[[], None]) -> None:
     try:
         close()
     except Exception as error:
-        log.error("%s cannot be closed: %s", name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
+        _say_failure("%s cannot be closed: %s", name, error)
+
+
+def _say_failure(text: str, name: str, error: Exception) -> None:
+    log.error(text, name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
 
 
 @contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set `stop`, so that the loop ends after its frame; a second Ctrl-C ends the process at once."""
+    """SIGTERM and Ctrl-C set `stop`, so that the loop ends after its frame; a second one ends the process at once."""
 
     def handle(number: int, _: object) -> None:
         if stop.is_set():

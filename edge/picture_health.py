@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.optional import import_cv2
 from edge.preprocess import resize
-from edge.types import Frame, Pixels
+from edge.types import Cause, Frame, Pixels
 
 STEP = 4
 """Every so many pixels are looked at: a picture in which none of these changes is frozen. Fine enough for the clock that many cameras write."""
@@ -39,12 +39,12 @@ class PictureHealth:
     _last: Pixels | None = field(default=None)
     _changed_at: float = 0.0
     _frozen: bool = False
-    _fault: str | None = field(default=None)
+    _fault: Cause | None = None
     _fault_at: float = 0.0
 
-    def problem(self, frame: Frame, faces: bool = False) -> str | None:
-        """A few words on what is wrong with the picture, or None. faces: whether some are being followed."""
-        view = frame.pixels if frame.preview is None else frame.preview
+    def problem(self, frame: Frame, faces: bool = False) -> Cause | None:
+        """What is wrong with the picture, or None. faces: whether some are being followed."""
+        view = frame.view
         now = frame.captured_at
         self._compare(view[::STEP, ::STEP], now, faces)
         fault = self._look(view)
@@ -52,15 +52,15 @@ class PictureHealth:
             self._fault, self._fault_at = fault, now
         elif self._fault and now - self._fault_at >= self.good_after_s:
             self._fault = None
-        return self._fault or ("the picture is frozen" if self._frozen else None)
+        return self._fault or (Cause.PICTURE_FROZEN if self._frozen else None)
 
-    def _look(self, view: Pixels) -> str | None:
+    def _look(self, view: Pixels) -> Cause | None:
         mean, deviation = import_cv2().meanStdDev(_block_averages(view))
         contrast = float(deviation.max())
         if float(mean.mean()) < self.black_level and contrast < self.flat_contrast:
-            return "the picture is black: camera covered, or no light"
+            return Cause.PICTURE_BLACK
         if contrast < self.flat_contrast / 4:
-            return "the picture shows nothing: camera covered"
+            return Cause.PICTURE_COVERED
         return None
 
     def _compare(self, sample: Pixels, now: float, faces: bool) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge.config.tables import ClassifierConfig
 from edge.decision import Policy
 from edge.inference.coral.accelerator import Accelerator
 from edge.inference.faces import FaceDetector
@@ -15,26 +16,27 @@ from edge.inference.masks import MaskClassifier
 from edge.picture_health import PictureHealth
 from edge.preprocess import crop
 from edge.tracking import Tracker
-from edge.types import Decision, Detection, Frame, FrameResult, Track
+from edge.types import Decision, Detection, Frame, FrameResult, Problem, Track
 
 
 @dataclass(slots=True)
 class Pipeline:
-    """The stages of one door. `budget`: classifications per frame; `settled_every_s`: how often a settled face is looked at again.
-
-    health: None for files, where a black or still picture is no fault. accelerator: None where the CPU runs the models. timer: seconds, for the stage
-    timings alone.
-    """
+    """The stages of one door."""
 
     detector: FaceDetector
     classifier: MaskClassifier
     tracker: Tracker
     policy: Policy
-    budget: int = 2
-    settled_every_s: float = 0.5
+    config: ClassifierConfig = field(default_factory=ClassifierConfig)
+    """How many faces of a frame are classified, and how often a settled one is looked at again."""
+    min_score: float | None = None
+    """Detections below this score are left out; None: the detector's own threshold."""
     health: PictureHealth | None = None
+    """None for files, where a black or still picture is no fault."""
     accelerator: Accelerator | None = None
+    """None where the CPU runs the models."""
     timer: Callable[[], float] = time.perf_counter
+    """Seconds, for the timings of the stages alone."""
     _timings: dict[str, float] = field(default_factory=dict)
     _lap_start: float = 0.0
 
@@ -42,11 +44,11 @@ class Pipeline:
         """All that is known after this frame; the frame's own `captured_at` is the clock."""
         now = frame.captured_at
         self._timings = {}
-        problem = self.health.problem(frame, bool(self.tracker.tracks(now))) if self.health else None
-        if problem:
-            return self.without_picture(problem, now, frame)
+        cause = self.health.problem(frame, bool(self.tracker.tracks(now))) if self.health else None
+        if cause:
+            return self.without_frame(Problem(cause), now, frame)
         self._lap_start = self.timer()
-        detections = self.detector.detect(frame)
+        detections = self.detector.detect(frame, self.min_score)
         self._lap("detect")
         self.tracker.update(detections, now)
         self._lap("track")
@@ -54,15 +56,15 @@ class Pipeline:
         return self._decide(frame, detections, now)
 
     def warm_up(self) -> None:
-        """Run both models once, so that one that cannot run is known before the door opens. No track comes of it."""
+        """Run both models once, so that one that cannot run is known before the door opens."""
         grey = np.full((480, 640, 3), 128, np.uint8)
         self.detector.detect(Frame(grey, 0, 0.0, "warm-up"))
         self.classifier.classify([grey])
 
-    def without_picture(self, reason: str, now: float, frame: Frame | None = None) -> FrameResult:
-        """The fail-safe result: tracks age, the decision is `uncertain`."""
+    def without_frame(self, problem: Problem, now: float, frame: Frame | None = None) -> FrameResult:
+        """The fail-safe result: tracks age, the decision is `uncertain`. frame: one that cannot be trusted."""
         tracks = self.tracker.update([], now)
-        return self._result(frame, [], tracks, self.policy.fail(reason, now))
+        return self._result(frame, [], tracks, self.policy.fail(problem, now))
 
     def close(self) -> None:
         """Give back what the models hold; may be called twice."""
@@ -70,7 +72,7 @@ class Pipeline:
             self.accelerator.close()
 
     def _classify(self, frame: Frame, now: float) -> None:
-        due = self.tracker.due(now, self.budget, self.settled_every_s)
+        due = self.tracker.due(now, self.config.budget, self.config.settled_every_s)
         crops = [crop(frame.pixels, track.box, self.classifier.card.crop_margin) for track in due]
         self._lap("crop")
         classifications = self.classifier.classify(crops)
@@ -87,7 +89,6 @@ class Pipeline:
     def _result(
         self, frame: Frame | None, detections: list[Detection], tracks: list[Track], decision: Decision
     ) -> FrameResult:
-        degraded = self.accelerator.degraded if self.accelerator else ""
         return FrameResult(
             frame,
             tuple(detections),
@@ -95,11 +96,11 @@ class Pipeline:
             decision,
             tuple(self.tracker.take_events()),
             self._timings,
-            degraded,
+            self.accelerator.degraded if self.accelerator else None,
         )
 
     def _lap(self, stage: str) -> None:
-        """The time since the stage before."""
+        """The milliseconds since the stage before."""
         now = self.timer()
         self._timings[stage] = (now - self._lap_start) * 1e3
         self._lap_start = now

@@ -6,30 +6,36 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from edge.config.tables import DecisionConfig
 from edge.types import BoundingBox, Classification, Detection, Event, EventKind, Label, Track, TrackStatus
 
+CONFIRM_HITS = 3
+"""Sure detections before a face counts."""
 
-@dataclass(frozen=True, slots=True)
-class TrackerSettings:
-    """confirm_hits: detections before a track counts. lost_after_s: missing so long, it is lost; end_after_s: gone for good.
+LOST_AFTER_S = 0.6
+"""Seconds without a detection after which a track is lost; one that was never confirmed ends then."""
 
-    sure_score: a detection of this score or more begins a track and confirms it; a lower one only holds a track (ByteTrack: Zhang et al. 2022), for
-    unsure_for_s after the last sure one: a face that turns or blurs is not lost, and a jar where it stood is not followed for ever.
-    min_iou: overlap that makes a detection the same face. vote_window: score vectors that are averaged; min_votes: fewer leave a face unknown.
-    hold_s: so long must another label lead before it is believed. min_lead: by so much, 0..1. min_face_px: lower faces stay unknown.
-    """
+END_AFTER_S = 1.5
+"""Seconds without a detection after which a confirmed track ends."""
 
-    confirm_hits: int = 3
-    lost_after_s: float = 0.6
-    end_after_s: float = 1.5
-    sure_score: float = 0.0
-    unsure_for_s: float = 10.0
-    min_iou: float = 0.25
-    vote_window: int = 8
-    min_votes: int = 2
-    hold_s: float = 0.5
-    min_lead: float = 0.1
-    min_face_px: float = 24.0
+UNSURE_FOR_S = 10.0
+"""Seconds that detections below `sure_score` can hold a track after the last sure one.
+
+Low scores hold a track as in ByteTrack (Zhang et al. 2022). A face that turns or blurs is not lost, and a jar where it stood is not followed for ever.
+"""
+
+MIN_IOU = 0.25
+"""Overlap from which on a detection is the same face."""
+
+NEAR_MISS, NEAR_MISS_AREAS = 0.9, 0.4
+"""Without that overlap a detection is still the same face if its centre moved by less than the first number times
+the width of the wider box, and the smaller area is more than the second number times the larger one."""
+
+VOTE_WINDOW, MIN_VOTES = 8, 2
+"""Score vectors that are averaged, and how many of them a label needs."""
+
+MIN_LEAD = 0.1
+"""How much the averaged score of another label must lead, 0..1, before it can replace the current one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,9 +60,14 @@ class _Face:
 
 @dataclass(slots=True)
 class Tracker:
-    """Greedy matching by overlap, then by distance for those who move fast between slow frames; times are seconds on one monotonic clock."""
+    """Greedy matching by overlap, then by distance for those who move fast between slow frames.
 
-    settings: TrackerSettings = field(default_factory=TrackerSettings)
+    Times are seconds on one monotonic clock.
+    """
+
+    config: DecisionConfig = field(default_factory=DecisionConfig)
+    sure_score: float = 0.0
+    """A detection of this score or more begins a track and confirms it; a lower one only holds a track."""
     _faces: list[_Face] = field(default_factory=list)
     _events: list[Event] = field(default_factory=list)
     _next_id: int = 1
@@ -71,7 +82,7 @@ class Tracker:
             if known is None:
                 if sure:
                     self._faces.append(self._start(detection, now))
-            elif sure or now - known.sure_at <= self.settings.unsure_for_s:
+            elif sure or now - known.sure_at <= UNSURE_FOR_S:
                 known.box, known.last_seen, known.visible = detection.box, now, True
                 if sure:
                     known.hits, known.sure_at = known.hits + 1, now
@@ -80,9 +91,12 @@ class Tracker:
         return self.tracks(now)
 
     def due(self, now: float, budget: int, settled_every_s: float) -> list[Track]:
-        """Which faces to classify in this frame, at most `budget`: those without a label or in doubt first, settled ones at a slow beat."""
+        """Which faces to classify in this frame, at most `budget`.
+
+        Faces without a label or in doubt come first; a settled one is due `settled_every_s` seconds after its last look.
+        """
         waiting = [
-            face for face in self._faces if face.visible and face.box.height >= self.settings.min_face_px
+            face for face in self._faces if face.visible and face.box.height >= self.config.min_face_px
         ]
         urgent = [face for face in waiting if self._undecided(face)]
         settled = [
@@ -101,7 +115,7 @@ class Tracker:
         face.classified_at = now
         scores = mean_scores(face.votes)
         leader = max(scores, key=lambda label: scores[label])
-        if len(face.votes) >= self.settings.min_votes:
+        if len(face.votes) >= MIN_VOTES:
             self._consider(face, leader, scores[leader] - scores.get(face.label, 0.0), now)
         face.confidence = scores.get(face.label, 0.0)
 
@@ -115,12 +129,15 @@ class Tracker:
         return events
 
     def _sure(self, detection: Detection) -> bool:
-        return detection.score >= self.settings.sure_score
+        return detection.score >= self.sure_score
 
     def _match(self, detections: Sequence[Detection]) -> dict[int, _Face]:
-        """Overlaps before near misses, and in both the sure detections before the others: what is left of these begins no track of its own."""
+        """Detection index -> face. Overlaps are matched before near misses, and sure detections before the others.
+
+        A detection that is not sure begins no track of its own, so it must not take a face from one that is.
+        """
         pairs = [
-            (_affinity(face.box, detection.box, self.settings.min_iou), index, face)
+            (_affinity(face.box, detection.box), index, face)
             for index, detection in enumerate(detections)
             for face in self._faces
         ]
@@ -135,13 +152,13 @@ class Tracker:
         return matched
 
     def _start(self, detection: Detection, now: float) -> _Face:
-        face = _Face(self._next_id, detection.box, now, now, now, deque(maxlen=self.settings.vote_window))
+        face = _Face(self._next_id, detection.box, now, now, now, deque(maxlen=VOTE_WINDOW))
         self._next_id += 1
         return face
 
     def _confirm(self, now: float) -> None:
         for face in self._faces:
-            if not face.confirmed and face.hits >= self.settings.confirm_hits:
+            if not face.confirmed and face.hits >= CONFIRM_HITS:
                 face.confirmed = True
                 self._events.append(Event(EventKind.NEW, face.track_id, None, face.label, now))
 
@@ -153,21 +170,21 @@ class Tracker:
         self._faces = [face for face in self._faces if face not in gone]
 
     def _patience(self, face: _Face) -> float:
-        return self.settings.end_after_s if face.confirmed else self.settings.lost_after_s
+        return END_AFTER_S if face.confirmed else LOST_AFTER_S
 
     def _consider(self, face: _Face, leader: Label, lead: float, now: float) -> None:
-        if leader is face.label or lead < self.settings.min_lead:
+        if leader is face.label or lead < MIN_LEAD:
             face.challenger = None
             return
         if face.challenger is not leader:
             face.challenger, face.challenger_since = leader, now
-        if face.label is Label.UNKNOWN or now - face.challenger_since >= self.settings.hold_s:
+        if face.label is Label.UNKNOWN or now - face.challenger_since >= self.config.hold_s:
             if face.confirmed:
                 self._events.append(Event(EventKind.CHANGED, face.track_id, face.label, leader, now))
             face.label, face.challenger = leader, None
 
     def _undecided(self, face: _Face) -> bool:
-        """No label yet, another one leads, or the last look disagreed: then look again at once, not at the slow beat."""
+        """No label yet, another label leads, or the last look disagreed: such a face is looked at again at once."""
         return (
             face.label is Label.UNKNOWN
             or face.challenger is not None
@@ -176,25 +193,28 @@ class Tracker:
 
     def _track(self, face: _Face, now: float) -> Track:
         status = TrackStatus.CONFIRMED if face.confirmed else TrackStatus.TENTATIVE
-        if now - face.last_seen > self.settings.lost_after_s:
+        if now - face.last_seen > LOST_AFTER_S:
             status = TrackStatus.LOST
         return Track(face.track_id, face.box, face.label, face.confidence, now - face.first_seen, status)
 
 
 def mean_scores(votes: Iterable[Classification]) -> dict[Label, float]:
-    """The average of score vectors: a doubtful frame weighs little, where counting winners would let it weigh as much as a clear one."""
+    """The average of score vectors.
+
+    A doubtful frame weighs little here; counting winners would let it weigh as much as a clear one.
+    """
     votes = list(votes)
     return {label: sum(vote.scores[label] for vote in votes) / len(votes) for label in votes[0].scores}
 
 
-def _affinity(known: BoundingBox, seen: BoundingBox, min_iou: float) -> float:
+def _affinity(known: BoundingBox, seen: BoundingBox) -> float:
     """1..2 for an overlap, 0..1 for a near miss of like size, 0 for another face."""
     iou = known.iou(seen)
-    if iou >= min_iou:
+    if iou >= MIN_IOU:
         return 1 + iou
     size = max(known.width, seen.width, 1.0)
-    alike = min(known.area, seen.area) / max(known.area, seen.area, 1.0) > 0.4
+    alike = min(known.area, seen.area) / max(known.area, seen.area, 1.0) > NEAR_MISS_AREAS
     dx = (known.xmin + known.xmax - seen.xmin - seen.xmax) / 2
     dy = (known.ymin + known.ymax - seen.ymin - seen.ymax) / 2
     distance = (dx * dx + dy * dy) ** 0.5 / size
-    return 1 - distance if alike and distance < 0.9 else 0.0
+    return 1 - distance if alike and distance < NEAR_MISS else 0.0

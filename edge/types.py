@@ -39,6 +39,53 @@ class State(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+class Cause(StrEnum):
+    """Why the door says what it says: one name for each reason, for machines. `CAUSE_WORDS` says it to people."""
+
+    NOBODY = "nobody"
+    ALL_MASKED = "all_masked"
+    NO_MASK = "no_mask"
+    MASK_WORN_WRONG = "mask_worn_wrong"
+    TOO_MANY_FACES = "too_many_faces"
+    LOOKING = "looking"
+    NO_FRAME = "no_frame"
+    CAMERA_LOST = "camera_lost"
+    CAMERA_HANGS = "camera_hangs"
+    PICTURE_BLACK = "picture_black"
+    PICTURE_COVERED = "picture_covered"
+    PICTURE_FROZEN = "picture_frozen"
+    NO_RESULT = "no_result"
+
+
+CAUSE_WORDS = {
+    Cause.NOBODY: "nobody in view",
+    Cause.ALL_MASKED: "every face wears its mask",
+    Cause.NO_MASK: "a face without a mask",
+    Cause.MASK_WORN_WRONG: "a mask worn incorrectly",
+    Cause.TOO_MANY_FACES: "too many faces at a time",
+    Cause.LOOKING: "looking",
+    Cause.NO_FRAME: "no picture from the camera",
+    Cause.CAMERA_LOST: "the camera is lost",
+    Cause.CAMERA_HANGS: "the camera hangs: its driver does not answer",
+    Cause.PICTURE_BLACK: "the picture is black: camera covered, or no light",
+    Cause.PICTURE_COVERED: "the picture shows nothing: camera covered",
+    Cause.PICTURE_FROZEN: "the picture is frozen",
+    Cause.NO_RESULT: "no result for the picture",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no trustworthy frame."""
+
+    cause: Cause
+    detail: str = ""
+    """Words for a person, where they say more than those of the cause: a camera's own error."""
+
+    def __str__(self) -> str:
+        return self.detail or CAUSE_WORDS[self.cause]
+
+
 class EventKind(StrEnum):
     """What happened to a track."""
 
@@ -49,7 +96,10 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BoundingBox:
-    """A box in pixels of the full view, half-open: `xmin <= x < xmax`. Coordinates may lie outside the frame until `clip`."""
+    """A box in pixels of the full view, half-open: `xmin <= x < xmax`.
+
+    Coordinates may lie outside the frame until `clip`.
+    """
 
     xmin: float
     ymin: float
@@ -104,18 +154,20 @@ class BoundingBox:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a source.
-
-    pixels: uint8 (H, W, 3) RGB, the full view. preview: uint8 (h, w, 3) RGB, the same view made small by the camera, or None.
-    index: counts from 0. captured_at: seconds on the monotonic clock. source: the source's name; file: the picture's path, if it has one.
-    """
+    """One picture of a source."""
 
     pixels: Pixels
+    """The full view, uint8 (H, W, 3) RGB."""
     index: int
+    """Counts the frames of the source from 0."""
     captured_at: float
+    """Seconds on the monotonic clock."""
     source: str
+    """The source's name."""
     preview: Pixels | None = None
+    """The same view made small by the camera, uint8 (h, w, 3) RGB."""
     file: str | None = None
+    """The path of the picture file that this frame shows."""
 
     @property
     def width(self) -> int:
@@ -125,68 +177,89 @@ class Frame:
     def height(self) -> int:
         return int(self.pixels.shape[0])
 
+    @property
+    def view(self) -> Pixels:
+        """The preview, or the full view where there is none."""
+        return self.pixels if self.preview is None else self.preview
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face: its box and the detector's score, 0..1."""
+    """A face that the detector found."""
 
     box: BoundingBox
     score: float
+    """The detector's score, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What the classifier says of one crop; `scores` sums to 1 and holds no `UNKNOWN`."""
+    """What the classifier says of one crop."""
 
     label: Label
     score: float
+    """The score of `label`, 0..1."""
     scores: Mapping[Label, float]
+    """The score of every class of the model; they sum to 1, `UNKNOWN` is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One face followed over frames; `label` is voted over time, `confidence` its averaged score (0 while unknown)."""
+    """One face followed over frames."""
 
     track_id: int
     box: BoundingBox
     label: Label
+    """Voted over time."""
     confidence: float
+    """The averaged score of `label`, 0..1; 0 while the label is unknown."""
     age_s: float
+    """Seconds since the face was first seen."""
     status: TrackStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the door says now. since: seconds on the monotonic clock. counts: confirmed faces per label. reason: a few words for a person."""
+    """What the door says now."""
 
     state: State
     since: float
+    """Seconds on the monotonic clock."""
     counts: Mapping[Label, int]
-    reason: str = ""
+    """Confirmed faces per label."""
+    cause: Cause
+    detail: str = ""
+    """Words for a person, where they say more than those of the cause: `one at a time`, a camera's error."""
+
+    @property
+    def reason(self) -> str:
+        """A few words for a person."""
+        return self.detail or CAUSE_WORDS[self.cause]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A track appeared, changed its label, or went. at: seconds on the monotonic clock."""
+    """A track appeared, changed its label, or ended."""
 
     kind: EventKind
     track_id: int
     before: Label | None
     after: Label | None
     at: float
+    """Seconds on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameResult:
-    """All that is known of one frame. `frame` is None where the source gave none. timings_ms: stage -> milliseconds.
-
-    degraded: what does not work as it should while the decisions go on, a few words for a person; empty where all is well.
-    """
+    """All that is known of one frame."""
 
     frame: Frame | None
+    """None where the source gave none."""
     detections: tuple[Detection, ...]
     tracks: tuple[Track, ...]
     decision: Decision
     events: tuple[Event, ...]
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    degraded: str = ""
+    """Milliseconds of each stage."""
+    degraded: str | None = None
+    """What does not work as it should while the decisions go on, in a few words for a person."""

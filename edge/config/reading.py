@@ -1,170 +1,89 @@
-"""Configuration: TOML into frozen dataclasses. Precedence: defaults < file < `MASK_EDGE_*` environment < flags."""
+"""The whole configuration: TOML into frozen dataclasses.
+
+Precedence: defaults < file < `MASK_EDGE_*` environment < flags.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import json
+import re
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from edge.config.indicators import GpioConfig, ScreenConfig, WindowConfig, check_pins
-from edge.config.option import option as _option
+from edge.config.option import Option, option_of
+from edge.config.tables import (
+    AcceleratorConfig,
+    CameraConfig,
+    ClassifierConfig,
+    DecisionConfig,
+    DetectorConfig,
+    DoorConfig,
+    SourceConfig,
+)
 from edge.errors import ConfigError
+from edge.sinks.base import SinkKind
+from edge.sinks.kinds import KINDS
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
+DOOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+Tables = dict[str, dict[str, Any]]
+"""Table -> key -> value."""
+
+Table = TypeVar("Table")
 
 
-@dataclass(frozen=True, slots=True)
-class SourceConfig:
-    """Where frames come from."""
-
-    uri: str = _option(
-        "usb:0",
-        "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, or a folder of pictures",
-    )
-    width: int = _option(640, "px, asked of a camera, as it is after its rotation", 64)
-    height: int = _option(480, "px, asked of a camera", 48)
-    fps: int = _option(15, "frames a second of a camera, at most", 1)
-    wait: bool = _option(
-        False,
-        "a camera that is not there at the start is waited for, as a service wants it; otherwise that is an error",
-    )
-    stale_after_s: float = _option(2.0, "without a frame for so long, the decision is uncertain", 0.1)
-
-
-@dataclass(frozen=True, slots=True)
-class CameraConfig:
-    """How the camera hangs and exposes."""
-
-    hflip: bool = _option(False, "mirror left and right")
-    vflip: bool = _option(False, "mirror top and bottom")
-    rotation: int = _option(
-        0, "degrees clockwise, after the mirroring: 0, 90, 180 or 270", choices=(0, 90, 180, 270)
-    )
-    exposure_max_ms: float = _option(
-        20.0,
-        "camera module: longest exposure, so that moving faces are not smeared; 0: as long as a frame",
-        0,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorConfig:
-    """Finding faces."""
-
-    model: str = _option(
-        "auto",
-        "auto (for a door), wide (for a hall: more faces, above all small ones, nearly five times the time), cascade, or a .tflite file's path",
-    )
-    score_threshold: float = _option(
-        0.0,
-        "0..1; run asks more of a new face, by a fifth of what lacks to 1, and three quarters of one that it follows. 0: the card's",
-        0,
-    )
-    threads: int = _option(0, "0: one per core, at most 4", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassifierConfig:
-    """Naming what a face wears."""
-
-    model: str = _option("auto", "auto (the shipped classifier), or the path of a .tflite file with its card")
-    threads: int = _option(0, "0: one per core, at most 4", 0)
-    budget: int = _option(
-        2, "classifications in one frame at most: a crowd must not collapse the frame rate", 1
-    )
-    settled_every_s: float = _option(0.5, "a face whose label is settled is looked at again so often", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class AcceleratorConfig:
-    """A Coral Edge TPU, which runs the *_edgetpu.tflite files beside the models."""
-
-    use: str = _option(
-        "auto",
-        "auto (an Edge TPU if there is a good one), cpu, edgetpu (as auto, but the state is degraded without one)",
-        choices=("auto", "cpu", "edgetpu"),
-    )
-    library: str = _option(
-        "libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path"
-    )
-    slow_at: float = _option(
-        1.0, "an Edge TPU that takes more than so many times the CPU's time is not used", 0
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionConfig:
-    """From faces to what the door says."""
-
-    hold_s: float = _option(0.5, "so long must another label lead before it is believed", 0)
-    min_on_s: float = _option(0.8, "a state stays at least so long", 0)
-    min_face_px: float = _option(24.0, "lower faces stay unknown and do not take part", 1)
-    max_faces: int = _option(
-        0, "more confirmed faces than so many are denied; 1: the screen says ONE AT A TIME; 0: any number", 0
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class LogConfig:
-    """What is written to stderr, or to the journal."""
-
-    level: str = _option("info", "debug, info, warning, error", choices=("debug", "info", "warning", "error"))
-    format: str = _option("text", "text or json", choices=("text", "json"))
-    summary_every_s: float = _option(60.0, "one summary line every so often; 0: none", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonLinesConfig:
-    """Events as JSON, one object a line."""
-
-    path: str = _option("", "a file, or - for stdout; empty: off")
-    frames: str = _option(
-        "changes", "changes (events and decisions), or all (every frame)", choices=("changes", "all")
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotConfig:
-    """Annotated pictures of each new decision. Off by default: no picture leaves memory unless you ask for it."""
-
-    directory: str = _option("", "folder to write to; empty: off")
-    keep: int = _option(200, "the oldest pictures beyond so many are removed", 1)
-    blur: bool = _option(True, "make faces unrecognisable before anything is stored")
+def _sink_tables() -> dict[str, Any]:
+    return {kind.name: kind.table() for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of it; each field is a table of the file."""
+    """All of it; each field but the last is a table of the file."""
 
+    door: DoorConfig = field(default_factory=DoorConfig)
     source: SourceConfig = field(default_factory=SourceConfig)
     camera: CameraConfig = field(default_factory=CameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
     decision: DecisionConfig = field(default_factory=DecisionConfig)
-    log: LogConfig = field(default_factory=LogConfig)
-    jsonl: JsonLinesConfig = field(default_factory=JsonLinesConfig)
-    snapshot: SnapshotConfig = field(default_factory=SnapshotConfig)
-    gpio: GpioConfig = field(default_factory=GpioConfig)
-    screen: ScreenConfig = field(default_factory=ScreenConfig)
-    window: WindowConfig = field(default_factory=WindowConfig)
+    sinks: Mapping[str, Any] = field(default_factory=_sink_tables)
+    """The table of each kind of sink, by its name."""
 
     def __post_init__(self) -> None:
-        check_pins(self.gpio, self.screen)
+        if not DOOR_NAME.fullmatch(self.door.name):
+            raise ValueError(
+                f"door.name = {self.door.name!r} holds other characters than letters, digits, - and _"
+            )
+        _check_pins(self)
 
+    def of(self, kind: SinkKind[Table]) -> Table:
+        """The table of a kind of sink."""
+        table: Table = self.sinks[kind.name]
+        return table
 
-Tables = dict[str, dict[str, Any]]
+    def having(self, kind: SinkKind[Table], table: Table) -> Config:
+        """The same configuration with another table for a kind of sink. Raises ValueError for a pin that is taken."""
+        return replace(self, sinks={**self.sinks, kind.name: table})
+
+    def tables(self) -> dict[str, Any]:
+        """Every table by its name, in the order of the example."""
+        own = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**{name: table for name, table in own.items() if name != "sinks"}, **self.sinks}
 
 
 def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables | None = None) -> Config:
-    """The configuration in force. flags: table -> key -> value, None values left out. Raises ConfigError naming file, key and cure."""
+    """The configuration in force.
+
+    flags: table -> key -> value; None values are left out. Raises ConfigError, which names file, key and cure.
+    """
     tables: Tables = {}
     if path is not None:
         _merge(tables, read_file(path), str(path))
@@ -174,9 +93,8 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
         for table, keys in (flags or {}).items()
     }
     _merge(tables, chosen, "command line")
-    types_ = _tables()
     try:
-        return Config(**{name: types_[name](**keys) for name, keys in tables.items()})
+        return _build(tables)
     except ValueError as error:  # keys that are right each, and wrong together
         raise ConfigError(f"{path or 'configuration'}: {error}") from error
 
@@ -188,15 +106,15 @@ def read_file(path: Path) -> Tables:
             data = tomllib.load(file)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read ({error.strerror}); `python -m edge config example` prints one to start from"
+            f"{path}: cannot be read ({error.strerror})",
+            "`python -m edge config example` prints one to start from",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML ({error})") from error
     for name, keys in data.items():
         if not isinstance(keys, dict):
-            raise ConfigError(
-                f"{path}: {name!r} stands outside any table; tables are {', '.join(f'[{table}]' for table in _tables())}"
-            )
+            known = ", ".join(f"[{table}]" for table in _tables())
+            raise ConfigError(f"{path}: {name!r} stands outside any table", f"tables are {known}")
     return data
 
 
@@ -204,16 +122,16 @@ def example() -> str:
     """A configuration file with every key, its default and what it means; all commented out."""
     lines = ["# mask-edge configuration. Every line that is commented out shows the default.", ""]
     for name, table in _tables().items():
-        lines += [f"# {table.__doc__}", f"[{name}]"]
+        lines += [*(f"# {line}".rstrip() for line in _summary(table)), f"[{name}]"]
         for item in dataclasses.fields(table):
-            lines += [f"# {item.metadata['help']}", f"#{item.name} = {json.dumps(item.default)}"]
+            lines += [f"# {option_of(item).text}", f"#{item.name} = {json.dumps(item.default)}"]
         lines.append("")
     return "\n".join(lines)
 
 
 def as_tables(config: Config) -> Tables:
     """Plain dictionaries, table -> key -> value."""
-    return dataclasses.asdict(config)
+    return {name: dataclasses.asdict(table) for name, table in config.tables().items()}
 
 
 def as_toml(config: Config) -> str:
@@ -224,8 +142,34 @@ def as_toml(config: Config) -> str:
     return "\n".join(lines)
 
 
-def _tables() -> dict[str, type]:
-    return typing.get_type_hints(Config)
+def _tables() -> dict[str, type[Any]]:
+    """The type of each table, by its name."""
+    return {name: type(table) for name, table in Config().tables().items()}
+
+
+def _summary(table: type) -> list[str]:
+    """The lines of a table's docstring, without the indentation of the code."""
+    return [line.strip() for line in (table.__doc__ or "").strip().splitlines() if line.strip()]
+
+
+def _build(tables: Tables) -> Config:
+    kinds = {kind.name: kind for kind in KINDS}
+    types_ = _tables()
+    built = {name: types_[name](**keys) for name, keys in tables.items()}
+    sinks = _sink_tables() | {name: table for name, table in built.items() if name in kinds}
+    return Config(**{name: table for name, table in built.items() if name not in kinds}, sinks=sinks)
+
+
+def _check_pins(config: Config) -> None:
+    """Raises ValueError where two sinks want the same pin of the header."""
+    taken: dict[int, tuple[str, str]] = {}
+    for kind in KINDS:
+        for name, pin in kind.pins(config.of(kind)):
+            other, what = taken.setdefault(pin, (kind.name, name))
+            if other != kind.name:
+                raise ValueError(
+                    f"{other}.{what} = {pin} is taken by the {kind.name} ({name}); give it another pin"
+                )
 
 
 def _merge(into: Tables, tables: Tables, origin: str) -> None:
@@ -233,31 +177,32 @@ def _merge(into: Tables, tables: Tables, origin: str) -> None:
     known = _tables()
     for name, keys in tables.items():
         if name not in known:
-            raise ConfigError(f"{origin}: unknown table [{name}]{_nearest(name, known)}")
+            raise ConfigError(f"{origin}: unknown table [{name}]", _nearest(name, known))
         fields = {item.name: item for item in dataclasses.fields(known[name])}
         hints = typing.get_type_hints(known[name])
         for key, value in keys.items():
             if key not in fields:
-                raise ConfigError(f"{origin}: unknown key {key!r} in [{name}]{_nearest(key, fields)}")
-            into.setdefault(name, {})[key] = _check(
-                value, hints[key], fields[key].metadata, f"{origin}: {name}.{key}"
-            )
+                raise ConfigError(f"{origin}: unknown key {key!r} in [{name}]", _nearest(key, fields))
+            allowed = option_of(fields[key])
+            into.setdefault(name, {})[key] = _check(value, hints[key], allowed, f"{origin}: {name}.{key}")
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
-def _check(value: Any, kind: type, metadata: types.MappingProxyType[Any, Any], where: str) -> Any:
+def _check(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"{where} = {value!r} is a {type(value).__name__}, a {kind.__name__} is needed")
-    if metadata["choices"] and value not in metadata["choices"]:
-        raise ConfigError(f"{where} = {value!r} is not one of {', '.join(map(str, metadata['choices']))}")
-    if metadata["minimum"] is not None and value < metadata["minimum"]:
-        raise ConfigError(f"{where} = {value!r} is below {metadata['minimum']}")
+    if allowed.choices and value not in allowed.choices:
+        raise ConfigError(f"{where} = {value!r} is not one of {', '.join(map(str, allowed.choices))}")
+    if allowed.minimum is not None and value < allowed.minimum:
+        raise ConfigError(f"{where} = {value!r} is below {allowed.minimum}")
+    if allowed.maximum is not None and value > allowed.maximum:
+        raise ConfigError(f"{where} = {value!r} is above {allowed.maximum}")
     return value
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from edge.types import Frame
+from edge.types import Frame, Problem
 
 
 class Source(Protocol):
@@ -21,6 +21,15 @@ class Source(Protocol):
 
     @property
     def finished(self) -> bool: ...
+
+    @property
+    def problem(self) -> Problem | None: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def format(self) -> str: ...
 
     def read(self, timeout: float) -> Frame | None:
         """The next frame, or None after `timeout` seconds without one, or when finished. Raises SourceError where the source is lost."""
@@ -61,7 +70,11 @@ class Pace:
 
 
 class ContextMixin:
-    """Makes a source a context manager."""
+    """Makes a source a context manager, with nothing wrong, nothing dropped and no format to tell of."""
+
+    problem: Problem | None = None
+    dropped: int = 0
+    format: str = ""
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ import numpy as np
 from edge.errors import CameraHangsError, SourceError, one_line
 from edge.host.backoff import BackOff
 from edge.sources.base import ContextMixin, Source
-from edge.types import Frame, Pixels
+from edge.types import CAUSE_WORDS, Cause, Frame, Pixels, Problem
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ BLACK = 32
 
 STUCK: list[threading.Thread] = []
 """Capture threads that were still inside a driver when their feed was closed: an orderly exit of the process would wait for them."""
-
-HANGS = "the camera hangs: its driver does not answer"
 
 
 class LiveFeed(ContextMixin):
@@ -74,7 +72,7 @@ class LiveFeed(ContextMixin):
         self.name = name
         self.dropped = 0
         self.lost = 0
-        self.problem: str | None = None
+        self.problem: Problem | None = None
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
         self._relapses, self._lost_at = 0, 0.0  # losses since it last ran steadily
@@ -87,9 +85,9 @@ class LiveFeed(ContextMixin):
         self._thread.start()
 
     @property
-    def format(self) -> str:
+    def format(self) -> str:  # type: ignore[override]
         """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
-        return str(getattr(self._source, "format", ""))
+        return self._source.format if self._source is not None else ""
 
     @property
     def finished(self) -> bool:
@@ -196,7 +194,7 @@ class LiveFeed(ContextMixin):
             )  # one that comes and goes is said once
             log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
         self._first_frame_at = None
-        self.problem = message
+        self.problem = Problem(Cause.CAMERA_LOST, message)
 
     def _reopen(self) -> None:
         """Open the source again, waiting longer after each failure; returns when it is open or the feed is closed."""
@@ -214,7 +212,7 @@ class LiveFeed(ContextMixin):
                 self.name = self._source.name
                 return
             except Exception as error:
-                self.problem = one_line(error)
+                self.problem = Problem(Cause.CAMERA_LOST, one_line(error))
                 log.debug("attempt %d: %s", self._back_off.tries, error)
             if self._clock() >= remind_at:
                 log.warning("still, after %d attempts: %s", self._back_off.tries, self.problem)
@@ -239,6 +237,8 @@ class LiveFeed(ContextMixin):
                 f"{self.name}: the camera hangs: no answer for {seconds:.0f} s; ending, so that the service starts again; "
                 "if that does not help, unplug the camera or its power"
             )
-        if seconds >= self._hangs_after_s and not (self.problem or "").endswith(HANGS):
-            self.problem = f"{self.name}: {HANGS}"
+        hangs = self.problem is not None and self.problem.cause is Cause.CAMERA_HANGS
+        if seconds >= self._hangs_after_s and not hangs:
+            words = CAUSE_WORDS[Cause.CAMERA_HANGS]
+            self.problem = Problem(Cause.CAMERA_HANGS, f"{self.name}: {words}")
             log.error("%s", self.problem)
