@@ -10,16 +10,17 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from edge.types import Decision
+from edge.host.service_state import ServiceState, StateFile, service_state
+from edge.types import FrameResult
 
 RATE_EVERY_S = 10.0
-"""So often is the frame rate in the status counted; a new decision shows at once."""
+"""Seconds between two counts of the frame rate in the status; a new decision shows at once."""
 
 
 class Notifier:
     """Sends sd_notify(3) messages.
 
-    active: whether anybody listens. watchdog_s: within so many seconds systemd wants to hear WATCHDOG=1, or None.
+    active: whether anybody listens. watchdog_s: systemd wants to hear WATCHDOG=1 at least every this many seconds.
     A message that cannot be sent is dropped: the door goes on without its supervisor, and systemd's watchdog notices the silence.
     """
 
@@ -42,44 +43,51 @@ class Notifier:
 
 
 class Supervision:
-    """What the loop reports to systemd. `step` is called by the loop itself, so that a stage that hangs is noticed as silence.
+    """What the loop reports to systemd, and to the doctor by a file.
 
-    clock: seconds, monotonic.
+    `step` is called by the loop itself, so that a stage that hangs is noticed as silence.
+    state: where to write what the doctor reads, or None. clock: seconds, monotonic.
     """
 
-    def __init__(self, notifier: Notifier, clock: Callable[[], float] = time.monotonic) -> None:
-        self._notifier, self._clock = notifier, clock
+    def __init__(
+        self, notifier: Notifier, state: StateFile | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._notifier, self._state, self._clock = notifier, state, clock
         # A quarter of what is allowed: a slow frame or two must not look like a hang.
         self._beat_every_s = notifier.watchdog_s / 4 if notifier.watchdog_s else None
         self._beat_at = self._counted_from = clock()
-        self._frames, self._rate, self._said = 0, "", ""
+        self._frames = 0
+        self._fps: float | None = None
+        self._said: ServiceState | None = None
 
     def ready(self) -> None:
         """The models are loaded and have run once."""
         self._beat_at = self._counted_from = self._clock()
         self._notifier.send("READY=1", "STATUS=ready, waiting for the first picture")
 
-    def step(self, frames: int, decision: Decision | None, degraded: str = "") -> None:
-        """One round of the loop is over. frames: processed so far. decision: the latest, None before the first. degraded: as in FrameResult."""
+    def step(self, frames: int, latest: FrameResult | None) -> None:
+        """One round of the loop is over. frames: processed so far. latest: None before the first result."""
         now = self._clock()
         if self._beat_every_s is not None and now - self._beat_at >= self._beat_every_s:
             self._notifier.send("WATCHDOG=1")
             self._beat_at = now
         if now - self._counted_from >= RATE_EVERY_S:
-            self._rate = f"; {(frames - self._frames) / (now - self._counted_from):.1f} fps"
+            self._fps = round((frames - self._frames) / (now - self._counted_from), 1)
             self._frames, self._counted_from = frames, now
-        if decision is not None:
-            fault = f"; DEGRADED: {degraded}" if degraded else ""
-            self._say(f"STATUS={decision.state.upper()}: {decision.reason}{self._rate}{fault}")
+        if latest is not None:
+            self._say(service_state(latest, self._fps))
 
     def stopping(self) -> None:
         """The loop has ended; what holds a resource is being closed."""
         self._notifier.send("STOPPING=1", "STATUS=stopping")
 
-    def _say(self, line: str) -> None:
-        if line != self._said:
-            self._notifier.send(line)
-            self._said = line
+    def _say(self, state: ServiceState) -> None:
+        if state == self._said:
+            return
+        self._said = state
+        self._notifier.send(f"STATUS={state.line()}")
+        if self._state is not None:
+            self._state.write(state)
 
 
 def _address(text: str) -> str | None:

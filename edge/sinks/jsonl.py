@@ -6,37 +6,56 @@ import json
 import logging
 import os
 import sys
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge.config.option import option
 from edge.errors import SinkError
-from edge.types import BoundingBox, FrameResult, State, Track
+from edge.sinks.base import Sink, SinkKind, Surroundings
+from edge.types import BoundingBox, Cause, Decision, Event, FrameResult, State, Track
 
 log = logging.getLogger(__name__)
 
+SCHEMA = 1
+"""The version of what a line holds. New keys may come without a new number; none goes or changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLinesConfig:
+    """Events as JSON, one object a line."""
+
+    path: str = option("", "a file, or - for stdout; empty: off")
+    frames: str = option(
+        "changes", "changes (events and decisions), or all (every frame)", choices=("changes", "all")
+    )
+
 
 class JsonLinesSink:
-    """Appends to a file, or writes to stdout for `-`. A write that fails (disk full) loses its line: `lost` counts them, and the log says so.
+    """Appends to a file, or writes to stdout for `-`.
 
-    every_frame: also frames in which nothing changed. wall_time: stamp lines with the time of day; left out for files, so that a run can be
-    repeated to the byte. Raises SinkError where the file cannot be opened.
+    A write that fails (disk full) loses its line: `lost` counts them, and the log says so. door: the door's name.
+    wall_time: stamp lines with the time of day; left out for files, so that a run can be repeated to the byte.
+    Raises SinkError where the file cannot be opened.
     """
 
     name = "jsonl"
 
-    def __init__(self, path: str, every_frame: bool = False, wall_time: bool = True) -> None:
+    def __init__(self, config: JsonLinesConfig, door: str = "door", wall_time: bool = True) -> None:
         self.lost = 0
-        self._path, self._every_frame, self._wall_time = path, every_frame, wall_time
-        self._last: tuple[State, str, str] | None = None
+        self._path, self._door, self._wall_time = config.path, door, wall_time
+        self._every_frame = config.frames == "all"
+        self._last: tuple[State, Cause, str, str | None] | None = None
         self._broken_line = False
-        self._descriptor = _open(path)
+        self._descriptor = _open(config.path)
 
     def handle(self, result: FrameResult) -> None:
-        decision = (result.decision.state, result.decision.reason, result.degraded)
-        if self._every_frame or result.events or decision != self._last:
+        decision = result.decision
+        state = decision.state, decision.cause, decision.detail, result.degraded
+        if self._every_frame or result.events or state != self._last:
             self._write(json.dumps(self._entry(result), ensure_ascii=False).encode() + b"\n")
-        self._last = decision
+        self._last = state
 
     def close(self) -> None:
         if self._descriptor > 2:
@@ -46,25 +65,17 @@ class JsonLinesSink:
         self._descriptor = -1
 
     def _entry(self, result: FrameResult) -> dict[str, Any]:
-        frame = result.frame
-        entry: dict[str, Any] = (
-            {"time": datetime.now(UTC).isoformat(timespec="milliseconds")} if self._wall_time else {}
-        )
-        if frame is not None:
-            entry |= {"frame": frame.index, "at": round(frame.captured_at, 3)}
-            if frame.file:
-                entry["file"] = frame.file
-        decision = result.decision
-        entry["decision"] = {
-            "state": decision.state,
-            "reason": decision.reason,
-            "counts": {k: n for k, n in decision.counts.items() if n},
-        }
+        entry: dict[str, Any] = {"schema": SCHEMA, "door": self._door}
+        if self._wall_time:
+            entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if result.frame is not None:
+            entry |= {"frame": result.frame.index, "at": round(result.frame.captured_at, 3)}
+            if result.frame.file:
+                entry["file"] = result.frame.file
+        entry["decision"] = decision_entry(result.decision)
         if result.degraded:
             entry["degraded"] = result.degraded
-        entry["events"] = [
-            {"kind": e.kind, "track": e.track_id, "before": e.before, "after": e.after} for e in result.events
-        ]
+        entry["events"] = [_event_entry(event) for event in result.events]
         entry["tracks"] = [_track_entry(track) for track in result.tracks]
         return entry
 
@@ -96,8 +107,27 @@ def _open(path: str) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
     except OSError as error:
         raise SinkError(
-            f"{path}: cannot be written ({error.strerror}); choose another path for --jsonl"
+            f"{path}: cannot be written ({error.strerror})", "choose another path for --jsonl"
         ) from error
+
+
+def decision_entry(decision: Decision) -> dict[str, Any]:
+    """A decision for JSON: `cause` for machines, `reason` for people; labels that nobody wears are left out."""
+    return {
+        "state": decision.state,
+        "cause": decision.cause,
+        "reason": decision.reason,
+        "counts": {label: count for label, count in decision.counts.items() if count},
+    }
+
+
+def _event_entry(event: Event) -> dict[str, Any]:
+    return {
+        "kind": event.kind,
+        "track": event.track_id,
+        "before": event.before,
+        "after": event.after,
+    }
 
 
 def _track_entry(track: Track) -> dict[str, Any]:
@@ -114,3 +144,18 @@ def _track_entry(track: Track) -> dict[str, Any]:
 def box_entry(box: BoundingBox) -> list[float]:
     """[xmin, ymin, xmax, ymax], px, rounded to tenths."""
     return [round(value, 1) for value in (box.xmin, box.ymin, box.xmax, box.ymax)]
+
+
+def _is_on(config: JsonLinesConfig) -> bool:
+    return bool(config.path)
+
+
+def _build(config: JsonLinesConfig, door: Surroundings) -> Sink:
+    return JsonLinesSink(config, door.door, wall_time=door.live)
+
+
+def _switch_on(config: JsonLinesConfig) -> JsonLinesConfig:
+    return config if config.path else replace(config, path="-")
+
+
+KIND = SinkKind("jsonl", JsonLinesConfig, _is_on, _build, _switch_on, must_open=True)

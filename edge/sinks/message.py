@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edge.decision import AT_A_TIME
 from edge.pictures.annotate import WORDS
-from edge.types import FrameResult, Label, State
+from edge.types import Cause, Decision, FrameResult, Label, State
 
 STATE_COLOURS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCERTAIN: (230, 159, 0)}
 """Behind the words, RGB; told apart by colour-blind eyes as well (after Okabe and Ito)."""
@@ -14,11 +14,13 @@ STATE_COLOURS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCE
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """title: big, in capitals. details: the small line, from long to short; the first that fits is shown."""
+    """What one result says on a screen."""
 
     state: State
     title: str
+    """Big, in capitals."""
     details: tuple[str, ...]
+    """The small line, from long to short; the first that fits is shown."""
 
 
 def message_for(result: FrameResult) -> Message:
@@ -32,29 +34,19 @@ def message_for(result: FrameResult) -> Message:
 def _message(result: FrameResult) -> Message:
     decision = result.decision
     counts = {label: decision.counts.get(label, 0) for label in Label}
-    total = sum(counts.values())
-    if (
-        decision.state is State.UNCERTAIN and not total
-    ):  # not somebody to be looked at, but something wrong with the picture
+    total, title = sum(counts.values()), _title(decision, counts)
+    if decision.state is State.UNCERTAIN and not total:  # nobody to be looked at: no trustworthy picture
         return Message(decision.state, "OUT OF ORDER", (decision.reason, "no picture"))
     if not total:
-        return Message(
-            decision.state,
-            _title(decision.state, decision.reason, counts),
-            (f"{decision.state}: nobody in view", "nobody in view"),
-        )
+        return Message(decision.state, title, (f"{decision.state}: nobody in view", "nobody in view"))
     seen = ", ".join(f"{count} {WORDS[label]}" for label, count in counts.items() if count)
     masked = f"{counts[Label.WITH_MASK]} of {total}"
-    return Message(
-        decision.state,
-        _title(decision.state, decision.reason, counts),
-        (f"{decision.state}: {seen}", f"{masked} with mask", masked),
-    )
+    return Message(decision.state, title, (f"{decision.state}: {seen}", f"{masked} with mask", masked))
 
 
-def _title(state: State, reason: str, counts: dict[Label, int]) -> str:
-    if state is State.DENY:
-        if reason.endswith(AT_A_TIME):
-            return reason.upper()
+def _title(decision: Decision, counts: Mapping[Label, int]) -> str:
+    if decision.cause is Cause.TOO_MANY_FACES:
+        return decision.reason.upper()
+    if decision.state is State.DENY:
         return "PUT ON YOUR MASK" if counts[Label.WITHOUT_MASK] else "FIX YOUR MASK"
-    return {State.PASS: "PASS", State.UNCERTAIN: "ONE MOMENT", State.IDLE: "READY"}[state]
+    return {State.PASS: "PASS", State.UNCERTAIN: "ONE MOMENT", State.IDLE: "READY"}[decision.state]

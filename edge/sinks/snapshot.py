@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.config.option import option
 from edge.errors import SinkError
 from edge.pictures.annotate import annotate, blur_faces
 from edge.pictures.files import write_picture
+from edge.sinks.base import BackgroundSink, Sink, SinkKind, Surroundings
 from edge.types import FrameResult, State, TrackStatus
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotConfig:
+    """Annotated pictures of each new decision.
+
+    Off by default: no picture leaves memory unless you ask for it.
+    """
+
+    directory: str = option("", "folder to write to; empty: off")
+    keep: int = option(200, "pictures to keep, at most; the oldest beyond that number are removed", 1)
+    blur: bool = option(True, "make faces unrecognisable before anything is stored")
 
 
 class SnapshotSink:
@@ -19,8 +34,9 @@ class SnapshotSink:
 
     name = "snapshot"
 
-    def __init__(self, directory: Path, keep: int = 200, blur: bool = True) -> None:
-        self._directory, self._keep, self._blur = directory, keep, blur
+    def __init__(self, config: SnapshotConfig) -> None:
+        directory = Path(config.directory)
+        self._directory, self._keep, self._blur = directory, config.keep, config.blur
         self._last: State | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -47,3 +63,18 @@ class SnapshotSink:
     def _prune(self) -> None:
         for old in sorted(self._directory.glob("*_*_*.jpg"))[: -self._keep]:
             old.unlink(missing_ok=True)
+
+
+def _is_on(config: SnapshotConfig) -> bool:
+    return bool(config.directory)
+
+
+def _build(config: SnapshotConfig, door: Surroundings) -> Sink:
+    return BackgroundSink(SnapshotSink(config)) if door.live else SnapshotSink(config)
+
+
+def _switch_on(config: SnapshotConfig) -> SnapshotConfig:
+    return config if config.directory else replace(config, directory="snapshots")
+
+
+KIND = SinkKind("snapshot", SnapshotConfig, _is_on, _build, _switch_on, must_open=True)

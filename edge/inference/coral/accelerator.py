@@ -78,9 +78,9 @@ class Accelerator:
         self.close()
 
     @property
-    def degraded(self) -> str:
-        """Why the models do not run where they should; empty where all is well."""
-        return self.text if not self.in_use and (self.settings.required or self._was_used) else ""
+    def degraded(self) -> str | None:
+        """Why the models do not run where they should; None where all is well."""
+        return self.text if not self.in_use and (self.settings.required or self._was_used) else None
 
     def start(self) -> bool:
         """Wait until the first trial is over, for what must not change its place midway; returns whether the Edge TPU is in use."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from edge.config.indicators import GpioConfig
+from edge.sinks.gpio.config import GpioConfig
 from edge.types import State
 
 BLINK_S = {"slow": (1.0, 1.0), "fast": (0.2, 0.2)}

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.config.indicators import GpioConfig
 from edge.host.logs import NEVER_HELD_BACK
+from edge.sinks.gpio.config import GpioConfig
 from edge.sinks.gpio.lamps import Output, build_outputs
 from edge.sinks.gpio.pins import explained, open_factory
 from edge.types import FrameResult, State

@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge.config.indicators import OLEDS, ScreenConfig
 from edge.errors import ConfigError, MissingLibraryError, SinkError
 from edge.host.access import may_use, no_permission
 from edge.sinks.gpio.pins import explained, open_factory
+from edge.sinks.screen.config import OLEDS, ScreenConfig
 
 DEVICES = Path("/dev")
 DISPLAY_OFF = 0xAE

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge.config.indicators import ScreenConfig
 from edge.errors import SinkError
 from edge.host.logs import NEVER_HELD_BACK
 from edge.sinks.message import Message, message_for
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.displays import open_display
 from edge.sinks.screen.layout import DETAIL_PX, load_font, render
 from edge.types import FrameResult, State

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from edge.config.indicators import WindowConfig
 from edge.errors import MissingLibraryError, SinkError
 from edge.optional import import_cv2
+from edge.sinks.window.config import WindowConfig
 from edge.sinks.window.signboard import draw_signboard
 from edge.types import FrameResult
 

@@ -1,0 +1,79 @@
+"""What the running service says of itself, in a file below /run that the doctor reads: it is never parsed from text."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edge.types import Cause, FrameResult, State
+
+log = logging.getLogger(__name__)
+
+FILE = Path("run/mask-edge/state.json")
+"""Below the root. systemd makes the folder for the service (RuntimeDirectory), and removes it with the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The door's latest decision, and how it works."""
+
+    state: State
+    cause: Cause
+    reason: str
+    """The cause in a few words for a person."""
+    fps: float | None = None
+    """Frames a second; None before it was counted."""
+    degraded: str | None = None
+    """What does not work as it should while the decisions go on."""
+
+    @property
+    def good_frames(self) -> bool:
+        """Whether there are frames that can be trusted: an `uncertain` for any other reason is a fault."""
+        return self.state is not State.UNCERTAIN or self.cause is Cause.LOOKING
+
+    def line(self) -> str:
+        """For `systemctl status`."""
+        rate = "" if self.fps is None else f"; {self.fps:.1f} fps"
+        fault = f"; DEGRADED: {self.degraded}" if self.degraded else ""
+        return f"{self.state.upper()}: {self.reason}{rate}{fault}"
+
+
+def service_state(result: FrameResult, fps: float | None) -> ServiceState:
+    """What one result tells. fps: frames a second."""
+    decision = result.decision
+    return ServiceState(decision.state, decision.cause, decision.reason, fps, result.degraded)
+
+
+class StateFile:
+    """Writes the state into a folder. What cannot be written is dropped: the door goes on without the file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE.name
+
+    @classmethod
+    def of_service(cls, environment: Mapping[str, str] = os.environ) -> StateFile | None:
+        """In the folder that systemd made for the service (RUNTIME_DIRECTORY); None elsewhere."""
+        folder = environment.get("RUNTIME_DIRECTORY", "")
+        return cls(Path(folder)) if folder.startswith("/") else None
+
+    def write(self, state: ServiceState) -> None:
+        """Whole or not at all: a reader never sees a part."""
+        part = self._path.with_suffix(".part")
+        try:
+            part.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            part.replace(self._path)
+        except OSError as error:
+            log.debug("%s: cannot be written (%s)", self._path, error)
+
+
+def read_state(root: Path) -> ServiceState | None:
+    """What the running service wrote last; None without such a file."""
+    try:
+        data = json.loads((root / FILE).read_text(encoding="utf-8"))
+        return ServiceState(State(data.pop("state")), Cause(data.pop("cause")), **data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

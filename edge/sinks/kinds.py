@@ -1,0 +1,20 @@
+"""All kinds of sinks, in the order in which they get each result. A new sink is a file with a `KIND`, and a line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.sinks import jsonl, log, snapshot
+from edge.sinks.base import SinkKind
+from edge.sinks.gpio import kind as gpio
+from edge.sinks.screen import kind as screen
+from edge.sinks.window import kind as window
+
+KINDS: tuple[SinkKind[Any], ...] = (
+    log.KIND,
+    jsonl.KIND,
+    snapshot.KIND,
+    gpio.KIND,
+    screen.KIND,
+    window.KIND,
+)

@@ -1,0 +1,17 @@
+"""`[window]`: whether it opens, and how large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.config.option import option
+
+
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """A window on the desktop or an HDMI monitor. q, Esc or closing it ends the program."""
+
+    show: bool = option(False, "open it; the same as --sink window")
+    fullscreen: bool = option(False, "cover the whole monitor")
+    width: int = option(1280, "px of the picture, which the window then scales", 320)
+    height: int = option(720, "px", 240)

@@ -1,0 +1,25 @@
+"""What the program knows of the window: how it is switched on and built."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edge.sinks.base import Sink, SinkKind, Surroundings
+from edge.sinks.window.config import WindowConfig
+from edge.sinks.window.sink import WindowSink
+
+
+def _is_on(config: WindowConfig) -> bool:
+    return config.show
+
+
+def _build(config: WindowConfig, door: Surroundings) -> Sink:
+    """No thread of its own, and no second try: OpenCV's windows belong to the thread that runs the loop."""
+    return WindowSink(config, door.quit)
+
+
+def _switch_on(config: WindowConfig) -> WindowConfig:
+    return replace(config, show=True)
+
+
+KIND = SinkKind("window", WindowConfig, _is_on, _build, _switch_on)
