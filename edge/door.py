@@ -1,35 +1,33 @@
-"""Builds the parts that a configuration names."""
+"""A door: a source, a pipeline and sinks, built from one configuration."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
-from edge.config.indicators import DEFAULT_WIRING
 from edge.config.reading import Config
-from edge.decision import Policy, PolicySettings
-from edge.errors import ConfigError, MaskEdgeError, ModelError, one_line
-from edge.host.watch import BoardWatch
+from edge.counts import Counts
+from edge.decision import Policy
+from edge.errors import MaskEdgeError, ModelError, one_line
+from edge.host.sdnotify import Supervision
 from edge.inference.card import load_card
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
 from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
+from edge.loop import Loop
 from edge.picture_health import STREAM_STILL_S, PictureHealth
 from edge.pipeline import Pipeline
-from edge.sinks.base import BackgroundSink, Sink
-from edge.sinks.gpio.sink import GpioSink
-from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.log import LogSink
-from edge.sinks.retry import RetryingSink
-from edge.sinks.screen.sink import ScreenSink
-from edge.sinks.snapshot import SnapshotSink
-from edge.sinks.window.sink import WindowSink
+from edge.sinks.base import Sink, SinkKind, Surroundings
+from edge.sinks.kinds import KINDS
 from edge.sources.base import CameraSettings, Source
-from edge.sources.opening import is_stream
-from edge.tracking import Tracker, TrackerSettings
+from edge.sources.opening import is_stream, open_source
+from edge.tracking import Tracker
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +47,82 @@ CLASSIFIER, DETECTOR, WIDE_DETECTOR = (
 HOLDING_SCORE = 0.75
 """A face that is followed needs this part of the score threshold."""
 
-BEGINNING_SCORE = 0.2
-"""A new one needs the threshold and this part of what it lacks to 1, at 0.5 ByteTrack's 0.1: a person comes nearer, a patterned cushion does not."""
+STARTING_SCORE = 0.2
+"""A new face needs the threshold t and this part of 1 - t: with t = 0.5 that is ByteTrack's 0.1 above it.
+
+A person comes nearer, a patterned cushion does not.
+"""
+
+
+@dataclass(slots=True)
+class Door:
+    """One door, open. Close it, or use it as a context manager."""
+
+    name: str
+    source: Source
+    pipeline: Pipeline
+    sinks: list[Sink] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, stale_after_s: float, stop: threading.Event, supervision: Supervision) -> None:
+        """Decide until the source ends or `stop` is set. Closes everything. Raises SourceError, StageError."""
+        loop = Loop(
+            self.source,
+            self.pipeline,
+            self.sinks,
+            stale_after_s,
+            counts=self.counts,
+            stop=stop,
+            supervision=supervision,
+        )
+        loop.run()
+
+    def close(self) -> None:
+        """Give everything back; may be called twice."""
+        for sink in self.sinks:
+            sink.close()
+        self.source.close()
+        self.pipeline.close()
+
+
+def open_door(config: Config, on_quit: Callable[[], None], source: Source | None = None) -> Door:
+    """The configured door, warm and with all its sinks. source: instead of the configured one.
+
+    Raises MaskEdgeError where a part that it cannot work without is missing; then nothing is left open.
+    """
+    source = source or open_camera(config)
+    try:
+        pipeline = build_pipeline(config, source.live)
+        pipeline.warm_up()
+        door = Door(config.door.name, source, pipeline)
+        around = Surroundings(door.name, source.live, door.counts, on_quit)
+        door.sinks += build_sinks(config, around)
+    except MaskEdgeError:
+        source.close()
+        raise
+    return door
+
+
+def open_door_without_sinks(config: Config, source: Source) -> Door:
+    """To measure with: all frames are decided, and nobody is told."""
+    return Door(config.door.name, source, build_pipeline(config, live=False))
+
+
+def open_camera(config: Config) -> Source:
+    """The configured source. Raises SourceError, MissingLibraryError, ModelError."""
+    return open_source(config.source.uri, camera_settings(config), config.source.wait)
 
 
 def camera_settings(config: Config) -> CameraSettings:
-    """What is asked of a camera: what is configured, and a small view of just the detector's input size. Raises ModelError."""
+    """What is asked of a camera, and a small view of just the detector's input size. Raises ModelError."""
     source, camera = config.source, config.camera
     model = detector_path(config)
     card = load_card(model) if model else None
@@ -101,7 +169,7 @@ def build_classifier(config: Config) -> MaskClassifier:
     settings, path = config.classifier, classifier_path(config)
     if settings.model == "auto" and not path.is_file():
         raise ModelError(
-            f"{path}: the shipped classifier is missing; install again, or set [classifier] model"
+            f"{path}: the shipped classifier is missing", "install again, or set [classifier] model"
         )
     return MaskClassifier(path, settings.threads)
 
@@ -132,77 +200,53 @@ def build_health(config: Config) -> PictureHealth:
 
 def build_pipeline(config: Config, live: bool) -> Pipeline:
     """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
-    decision = config.decision
     detector, classifier = build_detector(config), build_classifier(config)
-    sure = 0.0
+    sure_score, min_score = 0.0, None
     if isinstance(detector, SSDFaceDetector):
-        sure = detector.score_threshold + BEGINNING_SCORE * (1 - detector.score_threshold)
-        detector.score_threshold *= HOLDING_SCORE
+        threshold = detector.score_threshold
+        sure_score, min_score = threshold + STARTING_SCORE * (1 - threshold), threshold * HOLDING_SCORE
     return Pipeline(
         detector,
         classifier,
-        Tracker(TrackerSettings(sure_score=sure, hold_s=decision.hold_s, min_face_px=decision.min_face_px)),
-        Policy(PolicySettings(decision.min_on_s, decision.min_face_px, decision.max_faces)),
-        config.classifier.budget,
-        config.classifier.settled_every_s,
+        Tracker(config.decision, sure_score),
+        Policy(config.decision),
+        config.classifier,
+        min_score,
         build_health(config) if live else None,
         build_accelerator(config, detector, classifier, live),
     )
 
 
-def build_sinks(config: Config, source: Source, stop: Callable[[], None]) -> list[Sink]:
-    """The log and whatever else is switched on. Slow sinks of a live source get a thread of their own. Raises SinkError."""
-    sinks: list[Sink] = [
-        LogSink(config.log.summary_every_s, lambda: int(getattr(source, "dropped", 0)), BoardWatch())
-    ]
-    if config.jsonl.path:
-        sinks.append(JsonLinesSink(config.jsonl.path, config.jsonl.frames == "all", wall_time=source.live))
-    if config.snapshot.directory:
-        snapshot = SnapshotSink(Path(config.snapshot.directory), config.snapshot.keep, config.snapshot.blur)
-        sinks.append(BackgroundSink(snapshot) if source.live else snapshot)
-    return sinks + build_indicators(config, stop)
+def build_sinks(config: Config, around: Surroundings) -> list[Sink]:
+    """All sinks that are switched on.
 
-
-def build_indicators(config: Config, stop: Callable[[], None]) -> list[Sink]:
-    """What people at the door see. One that cannot be had is said, and the others go on: a missing lamp must not stop the door."""
-    makers: dict[str, Callable[[], Sink]] = {}
-    if config.gpio.configured:
-        makers["gpio"] = lambda: RetryingSink("gpio", lambda: GpioSink(config.gpio))
-    if config.screen.device:
-        makers["screen"] = lambda: BackgroundSink(RetryingSink("screen", lambda: ScreenSink(config.screen)))
-    if config.window.show:  # no thread of its own: OpenCV's windows belong to the one that runs the loop, which a second try would hold up
-        makers["window"] = lambda: WindowSink(config.window, stop)
-    sinks = []
-    for name, make in makers.items():
-        try:
-            sinks.append(make())
-        except MaskEdgeError as error:
-            log.error("%s; the rest goes on without it", error)
-        except Exception as error:
-            log.error(
-                "%s: %s; the rest goes on without it",
-                name,
-                one_line(error),
-                exc_info=log.isEnabledFor(logging.DEBUG),
-            )
+    One that must open raises its MaskEdgeError; any other is said and left out: a missing lamp must not stop the
+    door.
+    """
+    sinks: list[Sink] = []
+    for kind in KINDS:
+        if kind.is_on(config.of(kind)):
+            sink = _build_sink(kind, config, around)
+            sinks += [sink] if sink is not None else []
     return sinks
 
 
-def switch_on(config: Config, names: Sequence[str]) -> Config:
-    """With these indicators on (`--sink`): as configured, or with their default wiring. Raises ConfigError where that needs a pin that is taken."""
+def _build_sink(kind: SinkKind[Any], config: Config, around: Surroundings) -> Sink | None:
     try:
-        if "gpio" in names and not config.gpio.configured:
-            red, amber, green = DEFAULT_WIRING
-            log.info(
-                "gpio: no pin is configured; taking red GPIO %d, amber GPIO %d, green GPIO %d",
-                red,
-                amber,
-                green,
-            )
-            config = replace(config, gpio=replace(config.gpio, red=red, amber=amber, green=green))
-        if "screen" in names and not config.screen.device:
-            log.info("screen: none is configured; taking an ssd1306 of 128x64 at address 0x3C of the I2C bus")
-            config = replace(config, screen=replace(config.screen, device="ssd1306"))
-    except ValueError as error:
-        raise ConfigError(f"--sink: {error}") from error
-    return replace(config, window=replace(config.window, show=True)) if "window" in names else config
+        return kind.build(config.of(kind), around)
+    except MaskEdgeError as error:
+        if kind.must_open:
+            raise
+        log.error("%s; the rest goes on without it", error)
+    except Exception as error:
+        debug = log.isEnabledFor(logging.DEBUG)
+        log.error("%s: %s; the rest goes on without it", kind.name, one_line(error), exc_info=debug)
+    return None
+
+
+def switch_on(config: Config, names: list[str]) -> Config:
+    """With these sinks on (`--sink`): as configured, or with their defaults. Raises ValueError for a taken pin."""
+    for kind in KINDS:
+        if kind.name in names and kind.switch_on is not None:
+            config = config.having(kind, kind.switch_on(config.of(kind)))
+    return config

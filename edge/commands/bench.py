@@ -2,79 +2,117 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import resource
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge.commands.options import Commands, configure
+from edge.counts import Counts
+from edge.door import Door, open_camera, open_door_without_sinks
 from edge.inference.faces import SSDFaceDetector
-from edge.inference.interpreter import TFLiteModel
 from edge.pipeline import Pipeline
-from edge.sources.base import Source
-from edge.types import Frame
+from edge.sources.demo import DemoSource
 
 WARM_UP = 10
 STAGES = ("read", "resize", "detect", "crop", "classify", "track", "decide")
 
 
-class _Counted:
-    """Stands before a model and times its bare `invoke()`."""
-
-    def __init__(self, model: TFLiteModel) -> None:
-        self.times: list[float] = []
-        self._invoke = model.invoke
-        model.invoke = self  # type: ignore[method-assign]
-
-    def __call__(self) -> None:
-        start = time.perf_counter()
-        self._invoke()
-        self.times.append((time.perf_counter() - start) * 1e3)
+def add_to(commands: Commands) -> None:
+    """Add the command with its flags."""
+    command = commands.add("bench", handle, "Measure every stage on this machine.", commands.models)
+    command.add_argument("--source", metavar="URI", help="what to measure with (default: demo)")
+    command.add_argument("--frames", type=int, default=150, help="frames to measure (default: %(default)s)")
+    command.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def run_bench(source: Source, pipeline: Pipeline, frames: int) -> dict[str, Any]:
+def handle(arguments: argparse.Namespace) -> int:
+    """Time every stage."""
+    config = configure(arguments, {"source": {"uri": arguments.source}})
+    source = DemoSource() if (arguments.source or "demo") == "demo" else open_camera(config)
+    with open_door_without_sinks(config, source) as door:
+        report = run_bench(door, arguments.frames)
+    print(json.dumps(report) if arguments.json else text_report(report))
+    return 0
+
+
+class _Clocks:
+    """The seconds that the models have spent so far."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        detector = pipeline.detector
+        self._ssd = detector if isinstance(detector, SSDFaceDetector) else None
+        self._models = [pipeline.classifier.model, *([self._ssd.model] if self._ssd else [])]
+
+    def invoke_s(self) -> float:
+        """In the bare `invoke()` calls."""
+        return sum(model.invoke_s for model in self._models)
+
+    def prepare_s(self) -> float:
+        """In making the detector's input picture."""
+        return self._ssd.prepare_s if self._ssd else 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all inferences are counted: the cascade is no TFLite model."""
+        return self._ssd is not None
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What was measured, one entry a frame, milliseconds."""
+
+    stages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    invoke_ms: float = 0.0
+    counts: Counts = field(default_factory=Counts)
+    devices: set[str] = field(default_factory=set)
+
+
+def run_bench(door: Door, frames: int) -> dict[str, Any]:
     """Process `frames` frames after a warm-up.
 
-    Returns milliseconds per stage (p50, p90, p99), frames a second without the source's own time, peak memory (MB), start-up (s) and, with
-    a TFLite detector, the ratio of the whole loop to the sum of its `invoke()` calls over the same frames.
+    Returns milliseconds per stage (p50, p90, p99), frames a second without the source's own time, peak memory (MB),
+    start-up (s) and, with a TFLite detector, the ratio of the whole loop to the sum of its `invoke()` calls over the
+    same frames.
     """
-    resize_times: list[float] = []
-    detector = pipeline.detector
-    counted = [_Counted(pipeline.classifier.model)]
-    if isinstance(detector, SSDFaceDetector):
-        counted.append(_Counted(detector.model))
-        detector.prepare = _timed(detector.prepare, resize_times)  # type: ignore[method-assign, assignment]
-    samples: dict[str, list[float]] = defaultdict(list)
-    first_decision = None
-    devices: set[str] = set()
-    for index in range(frames + WARM_UP):
-        if index == WARM_UP:
-            for counter in counted:
-                counter.times.clear()
-            resize_times.clear()
-            samples.clear()
-            devices.clear()
+    clocks = _Clocks(door.pipeline)
+    first = _measure(door, clocks, 1)
+    first_decision = process_age() if first.counts.frames else None
+    _measure(door, clocks, WARM_UP - 1)
+    samples = _measure(door, clocks, frames)
+    report = _report(samples, samples.invoke_ms if clocks.whole else None, first_decision)
+    return report | {"models_ran_on": " and ".join(sorted(samples.devices))}
+
+
+def _measure(door: Door, clocks: _Clocks, frames: int) -> _Samples:
+    samples = _Samples()
+    for _ in range(frames):
         begin = time.perf_counter()
-        frame = source.read(5.0)
+        frame = door.source.read(5.0)
         if frame is None:
             break
-        read = time.perf_counter()
-        result = pipeline.process(frame)
-        first_decision = first_decision or process_age()
-        devices.add("edgetpu" if pipeline.accelerator and pipeline.accelerator.in_use else "cpu")
-        samples["read"].append((read - begin) * 1e3)
-        samples["loop"].append((time.perf_counter() - read) * 1e3)
-        samples["faces"].append(sum(result.decision.counts.values()))
-        for stage, value in result.timings_ms.items():
-            samples[stage].append(value)
-    samples["resize"] = resize_times
-    invokes = sum(sum(counter.times) for counter in counted)
-    report = _report(samples, invokes if len(counted) == 2 else None, first_decision)
-    return report | {"models_ran_on": " and ".join(sorted(devices))}
+        read, invoked, prepared = time.perf_counter(), clocks.invoke_s(), clocks.prepare_s()
+        result = door.pipeline.process(frame)
+        loop = time.perf_counter() - read
+        own = {
+            "read": (read - begin) * 1e3,
+            "loop": loop * 1e3,
+            "resize": (clocks.prepare_s() - prepared) * 1e3,
+        }
+        samples.invoke_ms += (clocks.invoke_s() - invoked) * 1e3
+        for stage, value in {**own, **result.timings_ms}.items():
+            samples.stages[stage].append(value)
+        samples.counts.add(result, frame.captured_at, door.source.dropped)
+        accelerator = door.pipeline.accelerator
+        samples.devices.add("edgetpu" if accelerator and accelerator.in_use else "cpu")
+    return samples
 
 
 def process_age() -> float:
@@ -83,40 +121,25 @@ def process_age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def _timed(function: Callable[[Frame], Any], into: list[float]) -> Callable[[Frame], Any]:
-    def call(frame: Frame) -> Any:
-        start = time.perf_counter()
-        value = function(frame)
-        into.append((time.perf_counter() - start) * 1e3)
-        return value
-
-    return call
-
-
-def _report(
-    samples: dict[str, list[float]], invokes: float | None, first_decision: float | None
-) -> dict[str, Any]:
+def _report(samples: _Samples, invoke_ms: float | None, first_decision: float | None) -> dict[str, Any]:
     stages = {
-        stage: dict(
-            zip(
-                ("p50", "p90", "p99"),
-                (round(float(v), 3) for v in np.percentile(samples[stage], (50, 90, 99))),
-                strict=True,
-            )
-        )
-        for stage in (*STAGES, "loop")
-        if samples[stage]
+        stage: _percentiles(samples.stages[stage]) for stage in (*STAGES, "loop") if samples.stages[stage]
     }
-    loop = sum(samples["loop"])
+    loop, counts = sum(samples.stages["loop"]), samples.counts
     return {
-        "frames": len(samples["loop"]),
-        "faces_per_frame": round(float(np.mean(samples["faces"])), 2),
+        "frames": counts.frames,
+        "faces_per_frame": round(counts.faces / counts.frames, 2) if counts.frames else 0.0,
         "stages_ms": stages,
-        "fps": round(len(samples["loop"]) / loop * 1e3, 1),
-        "loop_to_invoke": round(loop / invokes, 3) if invokes else None,
+        "fps": round(counts.frames / loop * 1e3, 1) if loop else 0.0,
+        "loop_to_invoke": round(loop / invoke_ms, 3) if invoke_ms else None,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "start_to_first_decision_s": round(first_decision, 2) if first_decision else None,
     }
+
+
+def _percentiles(milliseconds: list[float]) -> dict[str, float]:
+    values = np.percentile(milliseconds, (50, 90, 99))
+    return {name: round(float(value), 3) for name, value in zip(("p50", "p90", "p99"), values, strict=True)}
 
 
 def text_report(report: dict[str, Any]) -> str:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from edge.config.indicators import HEADER, GpioConfig
+from edge.commands.options import Commands, configure
+from edge.commands.run import with_sinks
+from edge.host.header import HEADER
+from edge.sinks.gpio import kind
+from edge.sinks.gpio.config import GpioConfig
 from edge.sinks.gpio.lamps import Output
 from edge.sinks.gpio.pins import explained, open_factory
 from edge.sinks.gpio.sink import close_outputs, open_outputs
@@ -24,6 +30,29 @@ EXPECT = {
 }
 
 
+def add_to(commands: Commands) -> None:
+    """Add the command with its flags."""
+    text = "Light each configured lamp in turn, and say what one should see."
+    command = commands.add("gpio-test", handle, text)
+    command.add_argument(
+        "--off", action="store_true", help="instead, switch everything off, as after a crash"
+    )
+    command.add_argument(
+        "--seconds", type=float, default=1.5, help="seconds for each lamp (default: %(default)s)"
+    )
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """Light each lamp in turn, or switch all off."""
+    config = configure(arguments, {})
+    if arguments.off:
+        all_off(config.of(kind.KIND))
+        return 0
+    wired = with_sinks(config, [kind.KIND.name]).of(kind.KIND)
+    run_gpio_test(wired, arguments.seconds, time.sleep, lambda line: print(line, flush=True))
+    return 0
+
+
 def all_off(config: GpioConfig) -> None:
     """Switch off whatever is configured, as after a crash. Raises MissingLibraryError or SinkError."""
     if config.configured:
@@ -33,7 +62,10 @@ def all_off(config: GpioConfig) -> None:
 def run_gpio_test(
     config: GpioConfig, seconds: float, wait: Callable[[float], object], say: Callable[[str], object] = print
 ) -> None:
-    """Each pin on for `seconds`, then each decision for twice as long; all off at the end. Raises MissingLibraryError or SinkError."""
+    """Each pin on for `seconds`, then each decision for twice as long; all off at the end.
+
+    Raises MissingLibraryError or SinkError.
+    """
     low = config.low_outputs()
     for name, pin in _steps(config):
         level = "low" if name.split()[0] in low else "high"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from edge.commands.options import Commands, configure
+from edge.door import build_accelerator, build_classifier, build_detector
 from edge.errors import PictureError
 from edge.inference.faces import FaceDetector
 from edge.inference.masks import MaskClassifier
@@ -19,6 +23,37 @@ from edge.sources.images import list_pictures
 from edge.types import Classification, Detection, Frame, Pixels
 
 Face = tuple[Detection, Classification]
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command with its flags."""
+    text = "Find faces and masks in pictures, without tracking."
+    command = commands.add("image", handle, text, commands.models)
+    command.add_argument(
+        "paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.add_argument("--annotate", metavar="DIR", help="write annotated copies there")
+    command.add_argument(
+        "--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1"
+    )
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """Single pictures."""
+    config = configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
+    annotated = Path(arguments.annotate) if arguments.annotate else None
+    paths = [Path(path) for path in arguments.paths]
+    detector, classifier = build_detector(config), build_classifier(config)
+    with build_accelerator(config, detector, classifier, live=False) or nullcontext():
+        return run_image(paths, detector, classifier, arguments.min_score or 0.0, annotated, arguments.json)
+
+
+def _score(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0..1")
+    return value
 
 
 def find_faces(

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge.decision import LOOKING
-from edge.doctor.check import Context, Result, fail, fail_for, ok, warn
+from edge.doctor.check import Context
+from edge.doctor.groups import is_camera
+from edge.doctor.probing import last_json, run_probe
 from edge.doctor.service import is_running
-from edge.doctor.software import last_json, run_probe
-from edge.doctor.users import is_camera
+from edge.host.findings import Finding, fail, ok, warn
+from edge.host.service_state import ServiceState, read_state
 from edge.sources.opening import is_stream, without_password
-from edge.types import State
 
 OPEN_S = 25.0
 """Network streams take up to 10 s to be refused, and a camera module two to start."""
@@ -25,13 +25,13 @@ BLUISH = 1.6
 """Blue over red, of the whole picture's means. Rooms and skin are on the red side; a picture with both exchanged is far on the other."""
 
 
-def check_camera(context: Context) -> Result:
+def check_camera(context: Context) -> Finding:
     """Open the configured source, look at some frames, close it."""
     uri = context.config.source.uri
     if not is_camera(context.config) and not is_stream(uri):
         return _check_other(uri)
-    if is_running(context.service):
-        return _check_in_use(without_password(uri), context.service.get("StatusText") or "no status yet")
+    if is_running(context.machine.service):
+        return _check_in_use(without_password(uri), read_state(context.machine.root))
     try:
         child = run_probe(context, "camera", OPEN_S)
     except subprocess.TimeoutExpired:
@@ -44,13 +44,13 @@ def check_camera(context: Context) -> Result:
             f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})",
             "sudo apt full-upgrade, then reboot",
         )
-    return judge(last_json(child.stdout), context.config.source.fps)
+    return judge_camera(last_json(child.stdout), context.config.source.fps)
 
 
-def judge(seen: Mapping[str, Any], fps: float) -> Result:
+def judge_camera(seen: Mapping[str, Any], fps: float) -> Finding:
     """A verdict on what the probe saw."""
     if "error" in seen:
-        return fail_for(str(seen["error"]))
+        return fail(seen["error"], seen["cure"] or "put that right, then `python -m edge doctor` again")
     if not seen["frames"]:
         return fail(
             f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}",
@@ -76,19 +76,20 @@ def judge(seen: Mapping[str, Any], fps: float) -> Result:
     return ok(detail)
 
 
-def _check_in_use(name: str, status: str) -> Result:
-    """The running service has the camera: not opened a second time, but the service says itself what it sees."""
-    if status.startswith(f"{State.UNCERTAIN.upper()}: ") and LOOKING not in status:
+def _check_in_use(name: str, seen: ServiceState | None) -> Finding:
+    """The running service has the camera: it is not opened a second time, but the service says what it sees."""
+    if seen is None:
+        return ok(f"{name} is the running service's, which has not seen a frame yet")
+    if not seen.good_frames:
         return fail(
-            f"the running service gets no good picture: {status}",
+            f"the running service gets no good frames: {seen.line()}",
             "put that right; or `sudo systemctl stop mask-edge`, then this again",
         )
-    return ok(
-        f"{name} is the running service's ({status}); to look at its picture: `sudo systemctl stop mask-edge`, then this again"
-    )
+    look = "to look at its picture: `sudo systemctl stop mask-edge`, then this again"
+    return ok(f"{name} is the running service's ({seen.line()}); {look}")
 
 
-def _check_other(uri: str) -> Result:
+def _check_other(uri: str) -> Finding:
     if uri == "demo":
         return ok("demo: the built-in scene, no camera")
     return (

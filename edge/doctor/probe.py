@@ -13,13 +13,13 @@ import numpy as np
 
 from edge.config.reading import Config, load_config
 from edge.door import build_accelerator, build_classifier, build_detector, camera_settings
-from edge.errors import one_line
+from edge.errors import MaskEdgeError, one_line
 from edge.inference.interpreter import import_runtime
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
 from edge.sources.base import Source
 from edge.sources.opening import is_stream, open_source
-from edge.types import Frame
+from edge.types import Frame, Problem
 
 FIRST_FRAME_S, WATCH_S = 8.0, 3.0
 
@@ -54,9 +54,9 @@ def probe_camera(config: Config) -> dict[str, Any]:
         for frame in _watch(source):
             first_at = first_at if count else frame.captured_at
             count, last, fault = count + 1, frame, health.problem(frame)
-        problem, pixel_format = getattr(source, "problem", None) or fault, getattr(source, "format", "")
+        problem, pixel_format = source.problem or (Problem(fault) if fault else None), source.format
     if last is None:
-        return {"name": source.name, "frames": 0, "problem": problem}
+        return {"name": source.name, "frames": 0, "problem": _words(problem)}
     seconds = last.captured_at - first_at
     return {
         "name": source.name,
@@ -67,8 +67,12 @@ def probe_camera(config: Config) -> dict[str, Any]:
         "format": pixel_format,
         "preview": None if last.preview is None else [last.preview.shape[1], last.preview.shape[0]],
         "mean": [round(float(value), 1) for value in last.pixels.mean(axis=(0, 1))],
-        "problem": problem,
+        "problem": _words(problem),
     }
+
+
+def _words(problem: Problem | None) -> str | None:
+    return None if problem is None else str(problem)
 
 
 def _watch(source: Source) -> Iterator[Frame]:
@@ -108,6 +112,8 @@ def main(what: str, configuration: str) -> None:
     """Print the answer, or {"error": one line}."""
     try:
         answer = PROBES[what](load_config(None, {}, json.loads(configuration)))
+    except MaskEdgeError as error:
+        answer = {"error": error.what, "cure": error.cure}
     except Exception as error:
-        answer = {"error": one_line(error)}
+        answer = {"error": one_line(error), "cure": ""}
     print(json.dumps(answer), flush=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
-from edge.doctor.check import Context, Result, Run, fail, ok, warn
+from edge.doctor.check import Context
+from edge.host.findings import Finding, fail, ok, warn
+from edge.host.machine import Run
+from edge.host.service_state import read_state
 
 UNIT = "mask-edge.service"
 PROPERTIES = (
@@ -20,6 +23,7 @@ PROPERTIES = (
     "StatusText",
 )
 LOG = "`journalctl -u mask-edge -n 30`"
+WARNINGS = "`journalctl -u mask-edge -p warning`"
 
 
 def read_service(run: Run) -> Mapping[str, str]:
@@ -36,34 +40,43 @@ def is_running(service: Mapping[str, str]) -> bool:
     return service.get("ActiveState") in ("active", "activating", "reloading")
 
 
-def check_service(context: Context) -> Result:
-    """What systemd says of it."""
-    service = context.service
+def check_service(context: Context) -> Finding:
+    """What systemd says of it, and what it says of itself."""
+    service = context.machine.service
     if service.get("LoadState") != "loaded":
         return ok("not installed; `sudo ./setup.sh` does that on a Raspberry Pi")
-    state, restarts = service.get("ActiveState"), int(service.get("NRestarts") or 0)
-    ended = f"{service.get('Result')}, exit status {service.get('ExecMainStatus')}"
-    if state == "failed":
-        cure = (
-            "`python -m edge config check` with its --config"
-            if service.get("ExecMainStatus") in ("2", "78")
-            else LOG
-        )
-        return fail(f"has failed ({ended})", f"{cure} says why; then `sudo systemctl restart mask-edge`")
-    if service.get("SubState") == "auto-restart":
-        return fail(f"ends and is started again and again ({_times(restarts)}; {ended})", f"{LOG} says why")
+    if service.get("ActiveState") == "failed" or service.get("SubState") == "auto-restart":
+        return _not_up(service)
     if not is_running(service):
-        return warn(f"installed, but {state}", "sudo systemctl enable --now mask-edge")
-    text = service.get("StatusText") or f"{state}"
-    if "DEGRADED" in text:
-        return warn(text, "`python -m edge doctor` says more on each part")
-    if restarts:
-        return warn(
-            f"{text}; started again {_times(restarts)}", f"{LOG.replace('-n 30', '-p warning')} says why"
-        )
+        return warn(f"installed, but {service.get('ActiveState')}", "sudo systemctl enable --now mask-edge")
+    return _running(context)
+
+
+def _not_up(service: Mapping[str, str]) -> Finding:
+    ended = f"{service.get('Result')}, exit status {service.get('ExecMainStatus')}"
+    if service.get("ActiveState") == "failed":
+        badly_configured = service.get("ExecMainStatus") in ("2", "78")
+        cure = "`python -m edge config check` with its --config" if badly_configured else LOG
+        return fail(f"has failed ({ended})", f"{cure} says why; then `sudo systemctl restart mask-edge`")
+    times = _times(_restarts(service))
+    return fail(f"ends and is started again and again ({times}; {ended})", f"{LOG} says why")
+
+
+def _running(context: Context) -> Finding:
+    service, seen = context.machine.service, read_state(context.machine.root)
+    text = service.get("StatusText") or service.get("ActiveState", "")
+    if seen is not None and seen.degraded:
+        return warn(seen.line(), "`python -m edge doctor` says more on each part")
+    if _restarts(service):
+        restarts = f"{text}; started again {_times(_restarts(service))}"
+        return warn(restarts, f"{WARNINGS} says why")
     if service.get("UnitFileState") == "disabled":
         return warn(f"{text}; but it will not start at the next boot", "sudo systemctl enable mask-edge")
-    return ok(f"{text}")
+    return ok(text)
+
+
+def _restarts(service: Mapping[str, str]) -> int:
+    return int(service.get("NRestarts") or 0)
 
 
 def _times(count: int) -> str:

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.doctor.check import Context, Result, fail, ok, warn
+from edge.doctor.check import Context
 from edge.host.board import board_model, memory_mb, read_sensors, read_text
+from edge.host.findings import Finding, fail, ok, warn
 from edge.host.watch import HOT_C
 
 RELEASES = ("bookworm", "trixie")
@@ -23,14 +24,14 @@ COOLING = "give it a heat sink or a fan, and a place without sun"
 FEW_MB, NO_MB = 500, 50
 
 
-def check_os(context: Context) -> Result:
+def check_os(context: Context) -> Finding:
     """Release and architecture."""
-    release = _os_release(context.root)
-    name, machine = release.get("PRETTY_NAME", "unknown system"), context.machine
+    release = _os_release(context.machine.root)
+    name, machine = release.get("PRETTY_NAME", "unknown system"), context.machine.architecture
     detail = f"{name}, {machine}"
     if machine not in ("x86_64", "aarch64", "AMD64", "arm64"):
         return fail(f"{detail}: no TFLite runtime exists for it", "flash the 64-bit Raspberry Pi OS")
-    if _is_pi(context.root) and release.get("VERSION_CODENAME") not in RELEASES:
+    if _is_pi(context.machine.root) and release.get("VERSION_CODENAME") not in RELEASES:
         return warn(
             f"{detail}: setup.sh is tested with {' and '.join(RELEASES)}",
             "flash the present Raspberry Pi OS (64-bit)",
@@ -38,21 +39,21 @@ def check_os(context: Context) -> Result:
     return ok(detail)
 
 
-def check_board(context: Context) -> Result:
+def check_board(context: Context) -> Finding:
     """Which board."""
-    model = board_model(context.root)
+    model = board_model(context.machine.root)
     return ok(model or "unknown: neither a device tree nor DMI names it")
 
 
-def check_python(context: Context) -> Result:
+def check_python(context: Context) -> Finding:
     """Version and environment."""
     place = f"environment {sys.prefix}" if sys.prefix != sys.base_prefix else "the system's own"
     return ok(f"{'.'.join(map(str, sys.version_info[:3]))}, {place}")
 
 
-def check_memory(context: Context) -> Result:
+def check_memory(context: Context) -> Finding:
     """Free memory: runtime, models and frames take about 200 MB."""
-    memory = memory_mb(context.root)
+    memory = memory_mb(context.machine.root)
     if memory is None:
         return ok("unknown: no /proc/meminfo")
     total, available = memory
@@ -67,13 +68,13 @@ def check_memory(context: Context) -> Result:
     )
 
 
-def check_disk(context: Context) -> Result:
+def check_disk(context: Context) -> Finding:
     """Room for logs and upgrades."""
-    usage = shutil.disk_usage(context.root)
+    usage = shutil.disk_usage(context.machine.root)
     return judge_disk(usage.free / 2**20, usage.total / 2**20)
 
 
-def judge_disk(free_mb: float, total_mb: float) -> Result:
+def judge_disk(free_mb: float, total_mb: float) -> Finding:
     """The verdict on a disk."""
     detail = f"{free_mb / 1024:.1f} of {total_mb / 1024:.1f} GB free"
     if free_mb >= FEW_MB:
@@ -82,9 +83,9 @@ def judge_disk(free_mb: float, total_mb: float) -> Result:
     return warn(detail, cure) if free_mb >= NO_MB else fail(detail, cure)
 
 
-def check_temperature(context: Context) -> Result:
+def check_temperature(context: Context) -> Finding:
     """Too hot is slow, and slow is late at the door."""
-    sensors = read_sensors(context.root)
+    sensors = read_sensors(context.machine.root)
     if sensors.temperature_c is None:
         return ok("no sensor here")
     fan = "" if sensors.fan_rpm is None else f", fan {sensors.fan_rpm} rpm"
@@ -97,9 +98,9 @@ def check_temperature(context: Context) -> Result:
     )
 
 
-def check_power(context: Context) -> Result:
+def check_power(context: Context) -> Finding:
     """Under-voltage and throttling, now and, where the firmware can be asked, since the boot."""
-    sensors = read_sensors(context.root)
+    sensors = read_sensors(context.machine.root)
     past = _since_boot(context)
     if sensors.under_voltage:
         return warn("under-voltage now", SUPPLY)
@@ -116,11 +117,11 @@ def check_power(context: Context) -> Result:
 
 def _since_boot(context: Context) -> int:
     """vcgencmd's get_throttled: its high bits stay until the boot. 0 without it: the service cannot ask, a person at the terminal mostly can."""
-    if not context.has("vcgencmd"):
+    if not context.machine.has("vcgencmd"):
         return 0
     try:
         found = re.search(
-            r"throttled=0x([0-9a-fA-F]+)", context.run(["vcgencmd", "get_throttled"], 2.0).stdout
+            r"throttled=0x([0-9a-fA-F]+)", context.machine.run(["vcgencmd", "get_throttled"], 2.0).stdout
         )
     except (OSError, subprocess.TimeoutExpired):
         return 0

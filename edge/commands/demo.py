@@ -1,0 +1,39 @@
+"""`python -m edge demo`: the built-in scene, decisions in the log, and one annotated picture of each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from edge.commands.options import Commands, configure, jsonl_table
+from edge.commands.run import run_door, with_sinks
+from edge.sinks import snapshot
+from edge.sources.demo import DemoSource
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command with its flags."""
+    text = "Run on the built-in scene; no camera needed."
+    command = commands.add("demo", handle, text, commands.sinks, commands.models)
+    command.add_argument(
+        "--seconds", type=float, default=18.0, help="seconds of the scene to run (default: %(default)s)"
+    )
+    command.add_argument(
+        "--out",
+        default="demo-output",
+        metavar="DIR",
+        help="folder for annotated pictures (default: %(default)s)",
+    )
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """Run the scene; with `--sink` at a pace at which one can watch a lamp."""
+    out = Path(arguments.out)
+    config = with_sinks(configure(arguments, {"jsonl": jsonl_table(arguments)}), arguments.sink)
+    pictures = replace(config.of(snapshot.KIND), directory=str(out), blur=False)
+    source = DemoSource(arguments.seconds, realtime=bool(arguments.sink))
+    code = run_door(config.having(snapshot.KIND, pictures), source)
+    print(f"annotated pictures: {out}", file=sys.stderr)
+    return code

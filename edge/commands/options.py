@@ -1,0 +1,88 @@
+"""Flags that several commands share, and the configuration that they make."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.config.reading import Config, Tables, load_config
+from edge.host.logs import set_up_logging
+from edge.sinks import log
+from edge.sinks.kinds import KINDS
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+class Commands:
+    """The sub-commands of a parser, and the groups of flags that they may take."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._commands = parser.add_subparsers(required=True, metavar="COMMAND")
+        self._common = _common_flags()
+        self.models = _model_flags()
+        self.sinks = _sink_flags()
+
+    def add(
+        self, name: str, handler: Handler, text: str, *groups: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
+        """A command with the common flags and those of `groups`."""
+        parents = [self._common, *groups]
+        command: argparse.ArgumentParser = self._commands.add_parser(
+            name, help=text, description=text, parents=parents
+        )
+        command.set_defaults(handler=handler)
+        return command
+
+
+def configure(arguments: argparse.Namespace, flags: Tables) -> Config:
+    """The configuration of one command: file, environment, its flags; and logging as it says. Raises ConfigError."""
+    common: Tables = {
+        "log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format},
+        "accelerator": {"use": getattr(arguments, "accelerator", None)},  # not every command runs a model
+    }
+    config = load_config(arguments.config, os.environ, flags | common)
+    settings = config.of(log.KIND)
+    set_up_logging(settings.level, settings.format)
+    return config
+
+
+def jsonl_table(arguments: argparse.Namespace) -> dict[str, object]:
+    """What `--jsonl` and `--jsonl-frames` say."""
+    return {"path": arguments.jsonl, "frames": arguments.jsonl_frames}
+
+
+def _common_flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
+    flags.add_argument("--debug", action="store_true", help="log everything, show the traceback of an error")
+    flags.add_argument("--log-format", choices=("text", "json"), help="form of the log on stderr")
+    return flags
+
+
+def _model_flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument(
+        "--accelerator",
+        choices=("auto", "cpu", "edgetpu"),
+        help="use a Coral Edge TPU if it gives the CPU's results in less time (auto, the default), "
+        "never (cpu), or call a door without one degraded (edgetpu)",
+    )
+    return flags
+
+
+def _sink_flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
+    flags.add_argument(
+        "--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame"
+    )
+    flags.add_argument(
+        "--sink",
+        action="append",
+        default=[],
+        choices=[kind.name for kind in KINDS if kind.switch_on is not None],
+        help="also show decisions there, as configured or with its defaults; may be given several times",
+    )
+    return flags

@@ -1,0 +1,41 @@
+"""Runs `edge.doctor.probe` in a child process: what may crash or hang takes nobody with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from edge.config.reading import as_tables
+from edge.doctor import probe
+from edge.doctor.check import Context
+from edge.host.packages import packages_folder
+
+CODE = (
+    f"import sys; sys.path.insert(0, {str(packages_folder())!r}); "
+    f"from {probe.__name__} import main; main(sys.argv[1], sys.stdin.read())"
+)
+
+
+def run_probe(context: Context, what: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run one probe of this very package: the working directory may hold another version of it.
+
+    The configuration goes over stdin: a stream's password must not show in the list of processes.
+    timeout: seconds. Raises subprocess.TimeoutExpired.
+    """
+    return context.machine.run(
+        [sys.executable, "-P", "-c", CODE, what], timeout, json.dumps(as_tables(context.config))
+    )
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """A probe's answer: the last line of what it printed; libraries may have talked before."""
+    lines = text.strip().splitlines()
+    try:
+        answer = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        return answer
+    return {"error": f"the probe gave no answer, but: {text.strip()[-200:] or 'nothing'}", "cure": ""}
