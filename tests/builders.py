@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.decision import Policy, PolicySettings
-from edge.tracking import Tracker, TrackerSettings
+from edge.config.tables import DecisionConfig
+from edge.decision import Policy
+from edge.tracking import Tracker
 from edge.types import BoundingBox, Classification, Detection, Frame, Label
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,9 +33,9 @@ def make_verdict(label: Label, score: float = 0.9) -> Classification:
 
 def make_tracker(sure_score: float = 0.0, **settings) -> Tracker:
     """A tracker with these values of the table [decision]."""
-    return Tracker(TrackerSettings(sure_score=sure_score, **settings))
+    return Tracker(DecisionConfig(**settings), sure_score)
 
 
 def make_policy(**settings) -> Policy:
     """A policy with these values of the table [decision]."""
-    return Policy(PolicySettings(**settings))
+    return Policy(DecisionConfig(**settings))

@@ -1,6 +1,6 @@
 import pytest
 
-from edge.types import BoundingBox, Label, State, Track, TrackStatus
+from edge.types import BoundingBox, Cause, Label, Problem, State, Track, TrackStatus
 from tests.builders import make_policy
 
 W, B, L, U = (
@@ -55,7 +55,7 @@ def test_a_state_holds_for_its_minimum_time():
 def test_fail_safe_is_immediate_even_within_the_minimum_time():
     policy = make_policy(min_on_s=10)
     assert policy.decide(tracks(W), 0.0).state is State.PASS
-    decision = policy.fail("camera lost", 0.1)
+    decision = policy.fail(Problem(Cause.CAMERA_LOST, "camera lost"), 0.1)
     assert (decision.state, decision.reason) == (State.UNCERTAIN, "camera lost")
 
 

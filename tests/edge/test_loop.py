@@ -8,7 +8,7 @@ import pytest
 
 from edge.errors import SourceError, StageError
 from edge.loop import Loop
-from edge.types import State
+from edge.types import Cause, Problem, State
 from tests.pipelines import ListSink, ListSource, build, scene
 
 
@@ -16,7 +16,7 @@ def test_the_loop_hands_every_frame_to_every_sink_and_closes_all():
     source, sinks = ListSource(scene(i) for i in range(5)), [ListSink("a"), ListSink("b")]
     loop = Loop(source, build(), sinks)
     loop.run()
-    assert loop.frames == 5
+    assert loop.counts.frames == 5
     assert [[result.frame.index for result in sink.results] for sink in sinks] == [[0, 1, 2, 3, 4]] * 2
     assert (source.closed, sinks[0].closed, sinks[1].closed) == (1, 1, 1)
 
@@ -68,7 +68,7 @@ class Moody:
     def __init__(self, inner, fails):
         self.inner, self.fails = inner, fails
 
-    def detect(self, frame):
+    def detect(self, frame, threshold=None):
         if frame.index in self.fails:
             raise ValueError("Cannot set tensor:\n  wrong size")
         return self.inner.detect(frame)
@@ -145,7 +145,7 @@ def test_a_silent_camera_becomes_uncertain_after_its_time():
 
 def test_a_camera_that_says_what_is_wrong_is_uncertain_at_once():
     source, sink = ListSource([scene(0), None, scene(1)], live=True), ListSink()
-    source.problem = "usb:0: gone"
+    source.problem = Problem(Cause.CAMERA_LOST, "usb:0: gone")
     Loop(source, build(), [sink], stale_after_s=1000).run()
     assert [result.decision.reason for result in sink.results][1] == "usb:0: gone"
 

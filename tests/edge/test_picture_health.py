@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from edge.picture_health import STREAM_STILL_S, PictureHealth
-from edge.types import Frame, Pixels
+from edge.types import Cause, Frame, Pixels
 
 
 def scene(brightness: float = 1.0) -> Pixels:
@@ -54,22 +54,18 @@ def test_a_still_scene_with_a_sensors_noise_is_healthy(noise, brightness, previe
 def test_a_lens_cap_in_a_dark_room_is_black_however_noisy_its_gain_makes_it(noise, preview):
     dark = np.full((240, 320, 3), 1.0, np.float32)
     found = watch(shoot(dark, noise, at, preview) for at in times(2))
-    assert set(found) == {"the picture is black: camera covered, or no light"}
+    assert set(found) == {Cause.PICTURE_BLACK}
 
 
 def test_a_finger_on_the_lens_shows_nothing_although_it_is_red():
     finger = np.ones((240, 320, 3), np.float32) * np.array([170, 60, 40], np.float32)
-    assert set(watch(shoot(finger, 5.0, at) for at in times(1))) == {
-        "the picture shows nothing: camera covered"
-    }
+    assert set(watch(shoot(finger, 5.0, at) for at in times(1))) == {Cause.PICTURE_COVERED}
 
 
 def test_a_few_hot_pixels_do_not_light_a_dark_room():
     dark = np.full((240, 320, 3), 1.0, np.float32)
     dark[::60, ::60] = 255
-    assert set(watch(shoot(dark, 2.0, at) for at in times(1))) == {
-        "the picture is black: camera covered, or no light"
-    }
+    assert set(watch(shoot(dark, 2.0, at) for at in times(1))) == {Cause.PICTURE_BLACK}
 
 
 def test_a_dim_room_with_something_in_it_is_no_black_picture():
@@ -90,17 +86,17 @@ def test_a_hunting_exposure_does_not_flicker_through():
 def test_a_frozen_picture_is_found_after_five_seconds_and_a_change_ends_it_at_once():
     health, frozen = PictureHealth(), shoot(scene(), 2.0, 0.0).pixels
     found = watch((Frame(frozen, i, at, "test") for i, at in enumerate(times(8))), health=health)
-    assert found.index("the picture is frozen") == 20
-    assert set(found[20:]) == {"the picture is frozen"}
+    assert found.index(Cause.PICTURE_FROZEN) == 20
+    assert set(found[20:]) == {Cause.PICTURE_FROZEN}
     assert health.problem(shoot(scene(), 2.0, 8.1)) is None
 
 
 def test_a_stream_of_a_still_scene_is_not_frozen_before_a_minute_unless_a_face_stands_in_it():
     still = [Frame(shoot(scene(), 2.0, 0.0).pixels, i, at, "test") for i, at in enumerate(times(70, 2))]
     empty = watch(still, health=PictureHealth(still_after_s=STREAM_STILL_S))
-    assert empty.index("the picture is frozen") == 120
+    assert empty.index(Cause.PICTURE_FROZEN) == 120
     followed = watch(still, faces=True, health=PictureHealth(still_after_s=STREAM_STILL_S))
-    assert followed.index("the picture is frozen") == 10
+    assert followed.index(Cause.PICTURE_FROZEN) == 10
 
 
 def test_frozen_stays_when_the_faces_in_it_are_given_up():

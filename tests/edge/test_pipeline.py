@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edge.config.tables import ClassifierConfig
 from edge.types import EventKind, Frame, Label, State
 from tests.pipelines import build, scene
 
@@ -82,7 +83,7 @@ def test_a_black_preview_or_full_view_is_judged_by_what_the_detector_sees():
 
 def test_the_budget_limits_classifications_in_a_crowd():
     pipeline = build()
-    pipeline.budget = 2
+    pipeline.config = ClassifierConfig(budget=2)
     pixels = np.zeros((480, 640, 3), np.uint8)
     pixels[0:160, 0:160] = pixels[320:480, 320:480] = pixels[0:160, 480:640] = pixels[320:480, 0:160] = 255
     calls = []

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from edge.commands import gpio_test, run
 from edge.commands.main import build_parser
 from edge.errors import ConfigError, UsageError
 from tests.builders import ROOT
@@ -74,13 +75,11 @@ def test_no_group_is_named_that_may_be_missing(unit):
 PROGRAM = "/opt/mask-edge/current/bin/mask-edge "
 
 
-@pytest.mark.parametrize(
-    ("key", "handler"), [("ExecStart", "run_command"), ("ExecStopPost", "gpio_test_command")]
-)
+@pytest.mark.parametrize(("key", "handler"), [("ExecStart", run.handle), ("ExecStopPost", gpio_test.handle)])
 def test_its_commands_are_valid_ones(unit, key, handler):
     (command,) = unit[key]
     arguments = build_parser().parse_args(command.partition(PROGRAM)[2].rstrip("'").split())
-    assert arguments.handler.__name__ == handler
+    assert arguments.handler is handler
     assert str(arguments.config) == "/etc/mask-edge/config.toml"
 
 

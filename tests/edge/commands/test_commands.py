@@ -281,7 +281,7 @@ def test_a_camera_that_hangs_ends_the_process_without_waiting_for_its_thread(
         lambda: HangingCamera(realtime=True), hangs_after_s=0.1, gives_up_after_s=gives_up_after_s
     )
     left = []
-    monkeypatch.setattr("edge.sources.opening.open_source", lambda *_: feed)
+    monkeypatch.setattr("edge.door.open_source", lambda *_: feed)
     monkeypatch.setattr("edge.commands.main.os._exit", left.append)
 
     def terminate():

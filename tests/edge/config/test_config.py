@@ -2,6 +2,7 @@ import pytest
 
 from edge.config.reading import Config, as_toml, example, load_config
 from edge.errors import ConfigError
+from edge.sinks import snapshot
 
 
 def write(tmp_path, text):
@@ -61,7 +62,7 @@ def test_mistakes_in_the_environment_are_errors_too(name, value):
 
 
 def test_booleans_in_the_environment():
-    assert load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "false"}).snapshot.blur is False
+    assert load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "false"}).of(snapshot.KIND).blur is False
     with pytest.raises(ConfigError, match="bool"):
         load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "maybe"})
 

@@ -1,23 +1,30 @@
 """Several indicators at once: which are built, with which wiring, and that one that cannot be had leaves the others."""
 
 import logging
-from dataclasses import replace
 
 import cv2
 import pytest
 
 from edge.commands.main import main
-from edge.config.indicators import GpioConfig, ScreenConfig, WindowConfig
+from edge.commands.run import with_sinks
 from edge.config.reading import Config
-from edge.door import build_indicators, switch_on
+from edge.door import build_sinks, switch_on
 from edge.errors import ConfigError
+from edge.sinks.base import Surroundings
+from edge.sinks.gpio import kind as gpio
+from edge.sinks.gpio.config import GpioConfig
+from edge.sinks.screen import kind as screen
+from edge.sinks.screen.config import ScreenConfig
+from edge.sinks.window import kind as window
+from edge.sinks.window.config import WindowConfig
 
 pytest.importorskip("gpiozero")
 pytest.importorskip("luma.core")
-MOCKED = Config(
-    gpio=GpioConfig(red=17, factory="mock"),
-    screen=ScreenConfig(device="dummy"),
-    window=WindowConfig(show=True),
+MOCKED = (
+    Config()
+    .having(gpio.KIND, GpioConfig(red=17, factory="mock"))
+    .having(screen.KIND, ScreenConfig(device="dummy"))
+    .having(window.KIND, WindowConfig(show=True))
 )
 
 
@@ -27,10 +34,10 @@ def headless(monkeypatch):
 
 
 def build(config):
-    sinks = build_indicators(config, lambda: None)
+    sinks = build_sinks(config, Surroundings())
     for sink in sinks:
         sink.close()
-    return [sink.name for sink in sinks]
+    return [sink.name for sink in sinks if sink.name != "log"]
 
 
 def test_nothing_is_built_unless_configured():
@@ -48,7 +55,7 @@ def test_even_an_unforeseen_error_leaves_the_others(monkeypatch, caplog):
     def fail(config, stop):
         raise RuntimeError("what nobody thought of")
 
-    monkeypatch.setattr("edge.door.WindowSink", fail)
+    monkeypatch.setattr("edge.sinks.window.kind.WindowSink", fail)
     assert build(MOCKED) == ["gpio", "screen"]
     assert "what nobody thought of; the rest goes on without it" in caplog.text
 
@@ -57,8 +64,8 @@ def test_one_that_may_come_later_is_kept(monkeypatch, tmp_path, caplog):
     monkeypatch.delenv("GPIOZERO_PIN_FACTORY", raising=False)
     monkeypatch.setattr("edge.sinks.gpio.pins.DEVICES", tmp_path)
     monkeypatch.setattr("edge.sinks.screen.displays.DEVICES", tmp_path)
-    config = replace(
-        MOCKED, gpio=GpioConfig(red=17), screen=ScreenConfig(device="ssd1306"), window=WindowConfig()
+    config = (
+        Config().having(gpio.KIND, GpioConfig(red=17)).having(screen.KIND, ScreenConfig(device="ssd1306"))
     )
     caplog.set_level(logging.WARNING)
     assert build(config) == ["gpio", "screen"]
@@ -69,18 +76,18 @@ def test_one_that_may_come_later_is_kept(monkeypatch, tmp_path, caplog):
 def test_a_flag_takes_what_is_configured_or_the_default_wiring(caplog):
     caplog.set_level(logging.INFO)
     config = switch_on(Config(), ["gpio", "screen", "window"])
-    assert dict(config.gpio.pins()) == {"red": 17, "amber": 27, "green": 22}
-    assert (config.screen.device, config.screen.size) == ("ssd1306", (128, 64))
-    assert config.window.show
+    assert dict(config.of(gpio.KIND).pins()) == {"red": 17, "amber": 27, "green": 22}
+    assert (config.of(screen.KIND).device, config.of(screen.KIND).size) == ("ssd1306", (128, 64))
+    assert config.of(window.KIND).show
     assert "red GPIO 17, amber GPIO 27, green GPIO 22" in caplog.text
     assert switch_on(MOCKED, ["gpio", "screen"]) == MOCKED
     assert switch_on(Config(), []) == Config()
 
 
 def test_a_default_wiring_that_is_taken_is_a_configuration_error():
-    taken = Config(screen=ScreenConfig(device="st7789", backlight=22))
+    taken = Config().having(screen.KIND, ScreenConfig(device="st7789", backlight=22))
     with pytest.raises(ConfigError, match=r"--sink: gpio.green = 22 is taken by the screen \(backlight\)"):
-        switch_on(taken, ["gpio"])
+        with_sinks(taken, ["gpio"])
 
 
 def test_the_demo_says_what_the_lamps_would_do(monkeypatch, tmp_path, capsys):

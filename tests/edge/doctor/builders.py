@@ -4,6 +4,7 @@ import subprocess
 
 from edge.config.reading import Config, load_config
 from edge.doctor.check import Context
+from edge.host.machine import Machine
 from tests.boardtree import write
 from tests.builders import DATA
 
@@ -17,16 +18,16 @@ def completed(out: str = "", code: int = 0) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess([], code, out, "")
 
 
-def context(root, config=None, out="", code=0, programs=(), **options) -> Context:
-    """A machine whose commands all answer the same."""
-    return Context(
-        config or Config(),
-        root=root,
-        machine="aarch64",
-        run=lambda words, timeout, text="": completed(out, code),
-        has=lambda name: name in programs,
-        **options,
+def context(root, config=None, out="", code=0, programs=(), service=None, run=None) -> Context:
+    """A machine whose commands all answer the same, unless `run` answers them."""
+    machine = Machine(
+        root,
+        "aarch64",
+        service or {},
+        run or (lambda words, timeout, text="": completed(out, code)),
+        lambda name: name in programs,
     )
+    return Context(config or Config(), machine=machine)
 
 
 def lamps(**options) -> Config:

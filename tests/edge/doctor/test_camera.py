@@ -6,9 +6,11 @@ import subprocess
 import numpy as np
 import pytest
 
-from edge.config.reading import Config, as_tables, load_config
+from edge.config.reading import as_tables, load_config
 from edge.doctor import camera, probe
-from edge.doctor.check import Context, Status, fail, ok
+from edge.host.findings import Status, fail, ok
+from edge.host.service_state import FILE, ServiceState, StateFile
+from edge.types import Cause, State
 from tests import fake_picamera2
 from tests.edge.doctor.builders import context
 
@@ -27,8 +29,8 @@ GOOD = {
 
 def test_a_good_camera():
     detail = "usb:0: 640x480 MJPG, 14.9 of 15 fps, mean colour (R G B) 120 110 100"
-    assert camera.judge(GOOD, 15) == ok(detail)
-    assert "detector's view 320x256" in camera.judge(GOOD | {"preview": [320, 256]}, 15).detail
+    assert camera.judge_camera(GOOD, 15) == ok(detail)
+    assert "detector's view 320x256" in camera.judge_camera(GOOD | {"preview": [320, 256]}, 15).detail
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_a_good_camera():
     ],
 )
 def test_a_camera_that_is_not_good(change, status, words):
-    result = camera.judge(GOOD | change, 15)
+    result = camera.judge_camera(GOOD | change, 15)
     assert result.status is status
     assert words in result.detail
     assert result.next
@@ -51,13 +53,14 @@ def test_a_camera_that_is_not_good(change, status, words):
 def test_an_exchanged_picture_of_a_room_is_noticed():
     """Warm light, R G B; the same with red and blue exchanged."""
     mean = [140.0, 115.0, 85.0]
-    assert camera.judge(GOOD | {"mean": mean}, 15).status is Status.OK
-    assert "exchanged" in camera.judge(GOOD | {"mean": mean[::-1]}, 15).detail
+    assert camera.judge_camera(GOOD | {"mean": mean}, 15).status is Status.OK
+    assert "exchanged" in camera.judge_camera(GOOD | {"mean": mean[::-1]}, 15).detail
 
 
 def test_a_camera_error_is_split_into_cause_and_cure(tmp_path):
     machine = context(
-        tmp_path, out='{"error": "usb:0: no device /dev/video0 (present: none); plug the camera in"}'
+        tmp_path,
+        out='{"error": "usb:0: no device /dev/video0 (present: none)", "cure": "plug the camera in"}',
     )
     assert camera.check_camera(machine) == fail(
         "usb:0: no device /dev/video0 (present: none)", "plug the camera in"
@@ -68,7 +71,7 @@ def test_a_camera_whose_driver_hangs_or_crashes(tmp_path):
     def hang(words, timeout, text=""):
         raise subprocess.TimeoutExpired(words, timeout)
 
-    assert "does not answer" in camera.check_camera(Context(Config(), root=tmp_path, run=hang)).detail
+    assert "does not answer" in camera.check_camera(context(tmp_path, run=hang)).detail
     assert "crashes (signal 11)" in camera.check_camera(context(tmp_path, code=-11)).detail
 
 
@@ -76,31 +79,34 @@ def test_the_running_services_camera_is_left_alone(tmp_path):
     def never(words, timeout, text=""):
         raise AssertionError("opened")
 
-    machine = Context(
-        Config(),
-        root=tmp_path,
-        run=never,
-        service={"ActiveState": "active", "StatusText": "IDLE: nobody in view; 14.9 fps"},
-    )
-    result = camera.check_camera(machine)
+    StateFile(service_folder(tmp_path)).write(ServiceState(State.IDLE, Cause.NOBODY, "nobody in view", 14.9))
+    result = camera.check_camera(context(tmp_path, service={"ActiveState": "active"}, run=never))
     assert result.status is Status.OK
     assert "the running service's (IDLE: nobody in view; 14.9 fps)" in result.detail
 
 
+def service_folder(root):
+    folder = (root / FILE).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.mark.parametrize(
-    ("text", "status"),
+    ("cause", "status"),
     [
-        ("UNCERTAIN: usb:0: no device /dev/video0; 0.0 fps", Status.FAIL),
-        ("UNCERTAIN: the picture is black: camera covered, or no light; 9.8 fps", Status.FAIL),
-        ("UNCERTAIN: looking; 9.8 fps", Status.OK),
-        ("ready, waiting for the first picture", Status.OK),
-        ("", Status.OK),
+        (Cause.CAMERA_LOST, Status.FAIL),
+        (Cause.PICTURE_BLACK, Status.FAIL),
+        (Cause.NO_RESULT, Status.FAIL),
+        (Cause.LOOKING, Status.OK),
+        (None, Status.OK),
     ],
 )
-def test_what_the_running_service_sees_counts(tmp_path, text, status):
-    result = camera.check_camera(context(tmp_path, service={"ActiveState": "active", "StatusText": text}))
+def test_what_the_running_service_sees_counts(tmp_path, cause, status):
+    if cause is not None:
+        StateFile(service_folder(tmp_path)).write(ServiceState(State.UNCERTAIN, cause, "why: because; ok"))
+    result = camera.check_camera(context(tmp_path, service={"ActiveState": "active"}))
     assert result.status is status
-    assert text in result.detail
+    assert ("why: because; ok" if cause else "not seen a frame yet") in result.detail
 
 
 @pytest.mark.parametrize(("uri", "status"), [("demo", Status.OK), ("/nowhere.mp4", Status.FAIL)])

@@ -7,7 +7,9 @@ import threading
 import pytest
 
 from edge.commands.doctor import CHECKS, run_doctor
-from edge.doctor.check import Check, Status, fail, guarded, ok, run_program, warn
+from edge.doctor.check import Check, guarded
+from edge.host.findings import Status, fail, ok, warn
+from edge.host.machine import run_program
 from tests.edge.doctor.builders import context
 
 

@@ -5,7 +5,9 @@ import subprocess
 import pytest
 
 from edge.doctor import service
-from edge.doctor.check import Status
+from edge.host.findings import Status
+from edge.host.service_state import FILE, ServiceState, StateFile
+from edge.types import Cause, State
 from tests.edge.doctor.builders import completed, context
 
 
@@ -27,7 +29,6 @@ def shown(**changes) -> dict:
         ({}, Status.OK, "not installed"),
         ({"LoadState": "not-found", "ActiveState": "inactive"}, Status.OK, "not installed"),
         (shown(), Status.OK, "IDLE: nobody in view; 14.9 fps"),
-        (shown(StatusText="PASS: ...; DEGRADED: the Edge TPU has gone"), Status.WARN, "has gone"),
         (shown(NRestarts="3"), Status.WARN, "started again 3 times"),
         (shown(UnitFileState="disabled"), Status.WARN, "not start at the next boot"),
         (shown(ActiveState="inactive", SubState="dead"), Status.WARN, "installed, but inactive"),
@@ -48,6 +49,17 @@ def test_service_states(tmp_path, properties, status, words):
     assert result.status is status
     assert words in result.detail
     assert bool(result.next) is (status is not Status.OK)
+
+
+def test_a_degraded_service_says_so_itself(tmp_path):
+    folder = (tmp_path / FILE).parent
+    folder.mkdir(parents=True)
+    StateFile(folder).write(ServiceState(State.PASS, Cause.ALL_MASKED, "fine", 9.8, "the Edge TPU has gone"))
+    result = service.check_service(context(tmp_path, service=shown()))
+    assert (result.status, result.detail) == (
+        Status.WARN,
+        "PASS: fine; 9.8 fps; DEGRADED: the Edge TPU has gone",
+    )
 
 
 def test_a_bad_configuration_is_told_from_other_failures(tmp_path):

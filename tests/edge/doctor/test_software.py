@@ -4,8 +4,9 @@ import pytest
 
 from edge.commands.doctor import make_context
 from edge.config.reading import Config, DetectorConfig, load_config
-from edge.doctor import camera, software
-from edge.doctor.check import Check, Context, Status, guarded
+from edge.doctor import camera, probing, software
+from edge.doctor.check import Check, guarded
+from edge.host.findings import Status
 from edge.inference.card import sha256_of
 from tests.boardtree import write
 from tests.edge.doctor.builders import TINY, completed, context
@@ -17,7 +18,7 @@ def test_a_wrong_configuration_is_a_finding_and_the_others_go_on(tmp_path):
     machine = make_context(path, {})
     result = software.check_config(machine)
     assert result.status is Status.FAIL
-    assert "did you mean 'source'" in result.detail
+    assert "did you mean 'source'" in result.next
     assert machine.config == Config()
 
 
@@ -74,7 +75,7 @@ def test_no_password_is_in_the_list_of_processes(tmp_path):
         return completed("{}")
 
     for check in (software.check_runtime, camera.check_camera):
-        guarded(Check("x", check), Context(config, root=tmp_path, run=run))
+        guarded(Check("x", check), context(tmp_path, config, run=run))
     assert len(seen) == 2
     assert all("secret" in text and "secret" not in " ".join(words) for words, text in seen)
 
@@ -101,4 +102,4 @@ def test_a_child_that_dies_or_talks_nonsense_is_a_finding(tmp_path, out, code, w
 
 
 def test_the_last_line_is_the_answer():
-    assert software.last_json('INFO: Created delegate\n{"models": {}}\n') == {"models": {}}
+    assert probing.last_json('INFO: Created delegate\n{"models": {}}\n') == {"models": {}}

@@ -6,7 +6,9 @@ import pytest
 
 from edge.config.reading import Config
 from edge.doctor import system
-from edge.doctor.check import Context, Status, ok
+from edge.doctor.check import Context
+from edge.host.findings import Status, ok
+from edge.host.machine import Machine
 from tests.boardtree import hwmon, make_pi
 from tests.edge.doctor.builders import context
 
@@ -21,7 +23,7 @@ def test_a_healthy_pi(tmp_path):
 
 
 def test_a_32_bit_system_fails(tmp_path):
-    result = system.check_os(Context(Config(), root=make_pi(tmp_path), machine="armv7l"))
+    result = system.check_os(Context(Config(), machine=Machine(make_pi(tmp_path), "armv7l")))
     assert result.status is Status.FAIL
     assert "64-bit" in result.next
 
@@ -79,7 +81,7 @@ def test_a_vcgencmd_that_may_not_or_hangs_is_no_trouble(tmp_path):
     def hang(words, timeout, text=""):
         raise subprocess.TimeoutExpired(words, timeout)
 
-    machine = Context(Config(), root=make_pi(tmp_path), run=hang, has=lambda name: True)
+    machine = Context(Config(), machine=Machine(make_pi(tmp_path), run=hang, has=lambda name: True))
     assert system.check_power(machine).status is Status.OK
     assert (
         system.check_power(

@@ -9,7 +9,7 @@ import pytest
 from edge.host.sdnotify import Notifier, Supervision
 from edge.loop import Loop
 from edge.sources.live import LiveFeed
-from edge.types import Decision, State
+from edge.types import Cause, Decision, FrameResult, State
 from tests.edge.sources.builders import FakeCamera
 from tests.pipelines import ListSource, build, scene
 
@@ -75,13 +75,13 @@ class Recorder:
         return self.lines.count(line)
 
 
-def decision(state=State.PASS, reason="every face wears its mask"):
-    return Decision(state, 0.0, {}, reason)
+def result(state=State.PASS, cause=Cause.ALL_MASKED, degraded=None):
+    return FrameResult(None, (), (), Decision(state, 0.0, {}, cause), (), degraded=degraded)
 
 
 def test_the_watchdog_is_fed_four_times_an_interval_and_not_every_round():
     now, notifier = [0.0], Recorder(watchdog_s=20.0)
-    supervision = Supervision(notifier, lambda: now[0])
+    supervision = Supervision(notifier, clock=lambda: now[0])
     supervision.ready()
     for tick in range(1, 201):
         now[0] = tick / 10
@@ -91,7 +91,7 @@ def test_the_watchdog_is_fed_four_times_an_interval_and_not_every_round():
 
 def test_without_a_watchdog_none_is_fed():
     notifier = Recorder()
-    supervision = Supervision(notifier, iter(range(0, 1000, 100)).__next__)
+    supervision = Supervision(notifier, clock=iter(range(0, 1000, 100)).__next__)
     supervision.ready()
     supervision.step(1, None)
     assert notifier.count("WATCHDOG=1") == 0
@@ -99,14 +99,12 @@ def test_without_a_watchdog_none_is_fed():
 
 def test_the_status_tells_a_new_decision_at_once_and_the_rate_every_ten_seconds():
     now, notifier = [0.0], Recorder()
-    supervision = Supervision(notifier, lambda: now[0])
+    supervision = Supervision(notifier, clock=lambda: now[0])
     supervision.ready()
     for tick in range(1, 251):
         now[0] = tick / 10
         frames = tick if tick <= 100 else 100 + (tick - 100) // 2
-        supervision.step(
-            frames, decision(State.DENY, "a face without a mask") if 50 <= tick < 60 else decision()
-        )
+        supervision.step(frames, result(State.DENY, Cause.NO_MASK) if 50 <= tick < 60 else result())
     assert [line for line in notifier.lines if line.startswith("STATUS=")] == [
         "STATUS=ready, waiting for the first picture",
         "STATUS=PASS: every face wears its mask",
@@ -119,9 +117,9 @@ def test_the_status_tells_a_new_decision_at_once_and_the_rate_every_ten_seconds(
 
 def test_the_status_says_what_is_degraded_and_when_it_is_mended():
     notifier = Recorder()
-    supervision = Supervision(notifier, lambda: 0.0)
-    for fault in ("", "the Edge TPU has gone", ""):
-        supervision.step(1, decision(), fault)
+    supervision = Supervision(notifier, clock=lambda: 0.0)
+    for fault in (None, "the Edge TPU has gone", None):
+        supervision.step(1, result(degraded=fault))
     fine = "STATUS=PASS: every face wears its mask"
     assert notifier.lines == [fine, f"{fine}; DEGRADED: the Edge TPU has gone", fine]
 
@@ -140,11 +138,11 @@ def test_a_stage_that_hangs_starves_the_watchdog():
     pipeline = build()
     detect = pipeline.detector.detect
 
-    def hang(frame):
+    def hang(frame, threshold):
         if frame.index == 3:
             hangs.set()
             release.wait(10)
-        return detect(frame)
+        return detect(frame, threshold)
 
     pipeline.detector.detect = hang
     loop = threading.Thread(

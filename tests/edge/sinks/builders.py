@@ -4,6 +4,7 @@ import numpy as np
 
 from edge.types import (
     BoundingBox,
+    Cause,
     Decision,
     Detection,
     FrameResult,
@@ -23,7 +24,7 @@ def make_result(state=State.PASS, index=0, at=0.0, events=(), frame=True, label=
     if picture is not None:
         picture.pixels[:] = noise
     track = Track(1, BOX, label, 0.91, 1.5, TrackStatus.CONFIRMED)
-    decision = Decision(state, at, {Label.WITH_MASK: 1, Label.UNKNOWN: 0}, "because")
+    decision = Decision(state, at, {Label.WITH_MASK: 1, Label.UNKNOWN: 0}, Cause.LOOKING, "because")
     return FrameResult(
         picture, (Detection(BOX, 0.8),), (track,), decision, tuple(events), {"detect": 4.0, "classify": 3.0}
     )

@@ -2,14 +2,16 @@
 
 import pytest
 
-from edge.config.indicators import GpioConfig, ScreenConfig
+from edge.counts import Counts
 from edge.sinks.base import BackgroundSink
+from edge.sinks.gpio.config import GpioConfig
 from edge.sinks.gpio.sink import GpioSink
-from edge.sinks.jsonl import JsonLinesSink
-from edge.sinks.log import LogSink
+from edge.sinks.jsonl import JsonLinesConfig, JsonLinesSink
+from edge.sinks.log import LogConfig, LogSink
 from edge.sinks.retry import RetryingSink
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.sink import ScreenSink
-from edge.sinks.snapshot import SnapshotSink
+from edge.sinks.snapshot import SnapshotConfig, SnapshotSink
 from tests.edge.sinks.builders import check_contract
 
 
@@ -17,15 +19,18 @@ from tests.edge.sinks.builders import check_contract
     params=["log", "jsonl file", "jsonl stdout", "snapshot", "background", "gpio", "screen", "retrying"]
 )
 def sink(request, tmp_path):
+    def log():
+        return LogSink(LogConfig(), Counts())
+
     makers = {
-        "log": LogSink,
-        "jsonl file": lambda: JsonLinesSink(str(tmp_path / "sub/events.jsonl"), every_frame=True),
-        "jsonl stdout": lambda: JsonLinesSink("-"),
-        "snapshot": lambda: SnapshotSink(tmp_path / "pictures"),
+        "log": log,
+        "jsonl file": lambda: JsonLinesSink(JsonLinesConfig(str(tmp_path / "sub/events.jsonl"), "all")),
+        "jsonl stdout": lambda: JsonLinesSink(JsonLinesConfig("-")),
+        "snapshot": lambda: SnapshotSink(SnapshotConfig(str(tmp_path / "pictures"))),
         "gpio": lambda: GpioSink(GpioConfig(red=17, green=22, relay=26, factory="mock")),
         "screen": lambda: ScreenSink(ScreenConfig(device="dummy")),
-        "retrying": lambda: RetryingSink("log", LogSink),
-        "background": lambda: BackgroundSink(SnapshotSink(tmp_path / "pictures")),
+        "retrying": lambda: RetryingSink("log", log),
+        "background": lambda: BackgroundSink(SnapshotSink(SnapshotConfig(str(tmp_path / "pictures")))),
     }
     return makers[request.param]()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge.errors import SinkError
-from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.jsonl import JsonLinesConfig, JsonLinesSink
 from edge.types import (
     Event,
     EventKind,
@@ -22,7 +22,7 @@ def read_lines(path: Path) -> list[dict]:
 
 def test_json_lines_hold_what_changed(tmp_path):
     path = tmp_path / "a.jsonl"
-    sink = JsonLinesSink(str(path), wall_time=False)
+    sink = JsonLinesSink(JsonLinesConfig(str(path)), "front", wall_time=False)
     event = Event(EventKind.NEW, 1, None, Label.WITH_MASK, 0.0)
     for index in range(6):
         sink.handle(make_result(index=index, at=index / 10, events=[event] if index == 4 else ()))
@@ -35,13 +35,20 @@ def test_json_lines_hold_what_changed(tmp_path):
         (6, "deny"),
     ]
     assert "time" not in lines[0]
+    assert all((line["schema"], line["door"]) == (1, "front") for line in lines)
+    assert lines[0]["decision"] == {
+        "state": "pass",
+        "cause": "looking",
+        "reason": "because",
+        "counts": {"with_mask": 1},
+    }
     assert lines[0]["tracks"][0]["box"] == [10.0, 8.0, 40.0, 40.0]
     assert lines[1]["events"] == [{"kind": "new", "track": 1, "before": None, "after": "with_mask"}]
 
 
 def test_live_lines_carry_the_time_of_day_and_all_frames_if_asked(tmp_path):
     path = tmp_path / "a.jsonl"
-    sink = JsonLinesSink(str(path), every_frame=True)
+    sink = JsonLinesSink(JsonLinesConfig(str(path), "all"))
     for index in range(3):
         sink.handle(make_result(index=index))
     sink.close()
@@ -52,7 +59,7 @@ def test_live_lines_carry_the_time_of_day_and_all_frames_if_asked(tmp_path):
 def test_json_lines_are_appended(tmp_path):
     path = tmp_path / "a.jsonl"
     for _ in range(2):
-        sink = JsonLinesSink(str(path))
+        sink = JsonLinesSink(JsonLinesConfig(str(path)))
         sink.handle(make_result())
         sink.close()
     assert len(read_lines(path)) == 2
@@ -60,7 +67,7 @@ def test_json_lines_are_appended(tmp_path):
 
 def test_a_full_disk_loses_lines_not_the_loop(caplog):
     """/dev/full refuses every write with ENOSPC, as a full card does."""
-    sink = JsonLinesSink("/dev/full", every_frame=True)
+    sink = JsonLinesSink(JsonLinesConfig("/dev/full", "all"))
     for index in range(9):
         sink.handle(make_result(index=index))
     sink.close()
@@ -75,7 +82,7 @@ def test_a_line_that_was_cut_by_a_full_disk_does_not_spoil_the_next(tmp_path, mo
     import os
 
     path = tmp_path / "a.jsonl"
-    sink = JsonLinesSink(str(path), every_frame=True)
+    sink = JsonLinesSink(JsonLinesConfig(str(path), "all"))
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:10]))
     sink.handle(make_result(index=0))
@@ -91,4 +98,4 @@ def test_a_line_that_was_cut_by_a_full_disk_does_not_spoil_the_next(tmp_path, mo
 def test_a_path_that_cannot_be_written_is_an_error_at_once(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="choose another path"):
-        JsonLinesSink(str(tmp_path / "file" / "a.jsonl"))
+        JsonLinesSink(JsonLinesConfig(str(tmp_path / "file" / "a.jsonl")))

@@ -5,17 +5,19 @@ import logging
 
 import pytest
 
-from edge.config.indicators import GpioConfig, ScreenConfig
+from edge.counts import Counts
 from edge.host.logs import LogHandler
 from edge.sinks.gpio import sink as gpio
-from edge.sinks.log import LogSink
+from edge.sinks.gpio.config import GpioConfig
+from edge.sinks.log import LogConfig, LogSink
 from edge.sinks.screen import sink as screen
+from edge.sinks.screen.config import ScreenConfig
 from edge.types import Event, EventKind, Label, State
 from tests.edge.sinks.builders import make_result
 
 ENDED = Event(EventKind.ENDED, 7, Label.WITHOUT_MASK, None, 0.0)
 MAKERS = {
-    "log": LogSink,
+    "log": lambda: LogSink(LogConfig(), Counts()),
     "gpio": lambda: gpio.GpioSink(GpioConfig(red=17, green=22, factory="mock")),
     "screen": lambda: screen.ScreenSink(ScreenConfig(device="dummy")),
 }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge.pictures.files import read_picture
-from edge.sinks.snapshot import SnapshotSink
+from edge.sinks.snapshot import SnapshotConfig, SnapshotSink
 from edge.types import (
     State,
 )
@@ -11,7 +11,7 @@ from tests.edge.sinks.builders import make_result
 
 
 def test_one_snapshot_per_new_decision_and_the_oldest_go(tmp_path):
-    sink = SnapshotSink(tmp_path, keep=3)
+    sink = SnapshotSink(SnapshotConfig(str(tmp_path), keep=3))
     for index, state in enumerate(
         [State.IDLE, State.DENY, State.DENY, State.PASS, State.IDLE, State.DENY, State.PASS]
     ):
@@ -22,8 +22,8 @@ def test_one_snapshot_per_new_decision_and_the_oldest_go(tmp_path):
 
 def test_snapshots_are_blurred_unless_asked_otherwise(tmp_path):
     result = make_result(State.DENY)
-    SnapshotSink(tmp_path / "blurred").handle(result)
-    SnapshotSink(tmp_path / "plain", blur=False).handle(result)
+    SnapshotSink(SnapshotConfig(str(tmp_path / "blurred"))).handle(result)
+    SnapshotSink(SnapshotConfig(str(tmp_path / "plain"), blur=False)).handle(result)
     inside = (slice(24, 38), slice(14, 38))
     blurred, plain = (
         read_picture(next((tmp_path / name).iterdir()))[inside].mean(axis=2) for name in ("blurred", "plain")

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.config.indicators import WindowConfig
 from edge.errors import MissingLibraryError, SinkError
 from edge.sinks.window import signboard
 from edge.sinks.window import sink as window
+from edge.sinks.window.config import WindowConfig
 from edge.sinks.window.signboard import BANNER, GROUNDS, draw_signboard
 from edge.sinks.window.sink import WindowSink
-from edge.types import BoundingBox, Decision, FrameResult, Label, State, Track, TrackStatus
+from edge.types import BoundingBox, Cause, Decision, FrameResult, Label, State, Track, TrackStatus
 from tests.builders import make_frame
 from tests.edge.sinks.builders import check_contract, make_result
 
@@ -25,7 +25,7 @@ HAS_WINDOWS = not re.search(r"GUI:\s+NONE", cv2.getBuildInformation())
 
 
 def picture(state, tracks=(), counts=None, width=640, height=480, frame=True, reason=""):
-    decision = Decision(state, 0.0, counts or {}, reason)
+    decision = Decision(state, 0.0, counts or {}, Cause.LOOKING, reason)
     return FrameResult(make_frame(90, width, height) if frame else None, (), tuple(tracks), decision, ())
 
 
@@ -237,7 +237,7 @@ def test_a_desktop_that_does_not_answer_is_not_waited_for_for_ever(monkeypatch):
 
 REAL = """
 import time
-from edge.config.indicators import WindowConfig
+from edge.sinks.window.config import WindowConfig
 from edge.sinks.window.sink import TITLE, WindowSink
 from edge.types import State
 from tests.edge.sinks.builders import make_result

@@ -9,7 +9,7 @@ import pytest
 
 from edge.errors import CameraHangsError, SourceError
 from edge.sources.live import LiveFeed
-from edge.types import Frame
+from edge.types import Cause, Frame, Problem
 from tests.edge.sources.builders import FakeCamera, read_one
 
 
@@ -34,7 +34,7 @@ def test_a_frozen_camera_is_opened_again_but_not_a_stream_or_a_dark_room(value, 
         problems, deadline = set(), time.monotonic() + (5 if reopened else 0.5)
         while time.monotonic() < deadline and not (reopened and len(cameras) >= 3):
             feed.read(0.01)
-            problems.add(feed.problem)
+            problems.add(str(feed.problem))
     assert (len(cameras) > 1) == reopened
     assert (
         any("fake: the picture is frozen; if opening it again" in str(problem) for problem in problems)
@@ -61,7 +61,9 @@ def test_a_camera_that_hangs_is_the_problem_and_a_frame_ends_it():
         deadline = time.monotonic() + 5
         while feed.problem is None and time.monotonic() < deadline:
             feed.read(0.02)
-        assert feed.problem == "fake: the camera hangs: its driver does not answer"
+        assert feed.problem == Problem(
+            Cause.CAMERA_HANGS, "fake: the camera hangs: its driver does not answer"
+        )
         camera.release.set()
         assert read_one(feed) is not None
         assert feed.problem is None
@@ -86,7 +88,7 @@ def test_waiting_between_attempts_is_not_a_hang():
     with LiveFeed(opener, back_off=(0.3,), hangs_after_s=0.02, gives_up_after_s=0.05) as feed:
         for _ in range(20):
             feed.read(0.02)
-        assert feed.problem in ("fake: unplugged", "gone")
+        assert str(feed.problem) in ("fake: unplugged", "gone")
 
 
 def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off():

@@ -38,7 +38,7 @@ def test_a_camera_that_is_not_there_yet_is_waited_for_if_asked():
 
     with LiveFeed(open_camera, back_off=(0.02,), wait=True, name="usb:0") as feed:
         assert feed.read(0.05) is None
-        assert (feed.name, feed.problem, feed.finished) == ("usb:0", "fake: no device", False)
+        assert (feed.name, str(feed.problem), feed.finished) == ("usb:0", "fake: no device", False)
         plugged_in.set()
         assert feed.read(5) is not None
         assert (feed.name, feed.problem) == ("fake", None)
@@ -66,7 +66,7 @@ def test_a_lost_camera_is_opened_again_and_says_so_meanwhile():
         deadline = time.monotonic() + 5
         while feed.problem is None and time.monotonic() < deadline:
             feed.read(0.05)
-        assert "unplugged" in feed.problem or "still gone" in feed.problem
+        assert "unplugged" in str(feed.problem) or "still gone" in str(feed.problem)
         assert not feed.finished
         assert cameras[0].closed
         allowed.set()

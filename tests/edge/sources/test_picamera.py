@@ -280,7 +280,7 @@ def test_the_feed_opens_a_silent_camera_again(monkeypatch):
         deadline = time.monotonic() + 5
         while feed.problem is None and time.monotonic() < deadline:
             feed.read(0.05)
-        assert "gives no more pictures" in feed.problem
+        assert "gives no more pictures" in str(feed.problem)
         device.frames = 10**9
         while feed.problem is not None and time.monotonic() < deadline:
             feed.read(0.05)

@@ -46,7 +46,7 @@ def test_a_stick_that_is_pulled_out_is_said_to_be_gone_and_taken_back(stick, mod
         answer(models[0])
         assert accelerator.degraded  # until its trial is over
         assert accelerator.start()
-        assert accelerator.degraded == ""
+        assert accelerator.degraded is None
 
 
 def test_a_killed_child_is_noticed_at_the_next_frame(stick, models, library, clock):

@@ -21,7 +21,7 @@ def test_a_good_stick_is_used_and_says_the_same_as_the_cpu(stick, models, librar
             model._interpreter.invoke = None  # the CPU is not asked
             on_cpu.append(model.accelerated)
         got = [answer(model) for model in models]
-        assert accelerator.degraded == ""
+        assert accelerator.degraded is None
         assert "Edge TPU in use (Coral USB stick at 5000 Mbit/s" in log.text
         assert "brightness" in accelerator.text
         assert "blobs" in accelerator.text
@@ -65,7 +65,7 @@ def test_without_a_stick_nothing_is_started_and_nothing_said(stick, models, libr
     stick.unplug()
     with make_accelerator(models, library, clock) as accelerator:
         assert not accelerator.start()
-        assert accelerator.degraded == ""
+        assert accelerator.degraded is None
         answer(models[0])
     assert log.text == ""
 

@@ -2,7 +2,7 @@
 
 import time
 
-from edge.config.indicators import GpioConfig
+from edge.sinks.gpio.config import GpioConfig
 
 ALL = GpioConfig(led=4, red=17, amber=27, green=22, rgb="5,6,13", buzzer=16, relay=26, factory="mock")
 

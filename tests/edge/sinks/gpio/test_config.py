@@ -2,9 +2,9 @@
 
 import pytest
 
-from edge.config.indicators import HEADER
 from edge.config.reading import load_config
 from edge.errors import ConfigError
+from edge.host.header import HEADER
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.config.indicators import GpioConfig
+from edge.sinks.gpio.config import GpioConfig
 from edge.sinks.gpio.lamps import BLINK_S
 from edge.types import State
 from tests.edge.sinks.builders import make_result

@@ -3,26 +3,35 @@
 import errno
 import os
 
-from edge.types import Decision, FrameResult, Label, State
+from edge.types import Cause, Decision, FrameResult, Label, State
 
 
-def result(state=State.PASS, reason="", **counts):
-    return FrameResult(
-        None, (), (), Decision(state, 0.0, {Label(name): count for name, count in counts.items()}, reason), ()
-    )
+def result(state=State.PASS, cause=Cause.ALL_MASKED, reason="", **counts):
+    seen = {Label(name): count for name, count in counts.items()}
+    return FrameResult(None, (), (), Decision(state, 0.0, seen, cause, reason), ())
 
 
 EVERY_MESSAGE = {
     "pass": result(State.PASS, with_mask=1),
-    "bare": result(State.DENY, without_mask=1),
-    "wrong": result(State.DENY, incorrect_mask=2, with_mask=3, unknown=1),
-    "crowd": result(State.DENY, "one at a time", with_mask=2, without_mask=1),
+    "bare": result(State.DENY, Cause.NO_MASK, without_mask=1),
+    "wrong": result(State.DENY, Cause.MASK_WORN_WRONG, incorrect_mask=2, with_mask=3, unknown=1),
+    "crowd": result(State.DENY, Cause.TOO_MANY_FACES, "one at a time", with_mask=2, without_mask=1),
     "large crowd": result(
-        State.DENY, "12 at a time", with_mask=2, without_mask=7, incorrect_mask=4, unknown=3
+        State.DENY,
+        Cause.TOO_MANY_FACES,
+        "12 at a time",
+        with_mask=2,
+        without_mask=7,
+        incorrect_mask=4,
+        unknown=3,
     ),
-    "looking": result(State.UNCERTAIN, "looking", unknown=1),
-    "lost": result(State.UNCERTAIN, "no picture from the camera: /dev/video0 is gone, plug it in again"),
-    "idle": result(State.IDLE),
+    "looking": result(State.UNCERTAIN, Cause.LOOKING, unknown=1),
+    "lost": result(
+        State.UNCERTAIN,
+        Cause.CAMERA_LOST,
+        "no picture from the camera: /dev/video0 is gone, plug it in again",
+    ),
+    "idle": result(State.IDLE, Cause.NOBODY),
 }
 
 

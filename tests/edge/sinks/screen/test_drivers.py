@@ -6,10 +6,10 @@ import types
 
 import pytest
 
-from edge.config.indicators import ScreenConfig
 from edge.errors import SinkError
 from edge.sinks.retry import RetryingSink
 from edge.sinks.screen import displays
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.sink import ScreenSink
 from tests.edge.sinks.screen.builders import EVERY_MESSAGE
 

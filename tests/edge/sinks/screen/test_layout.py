@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from edge.config.indicators import ScreenConfig
 from edge.errors import MissingLibraryError
 from edge.sinks.message import Message, message_for
 from edge.sinks.screen import layout
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.layout import load_font, render
 from edge.sinks.screen.sink import ScreenSink
 from tests.edge.sinks.screen.builders import EVERY_MESSAGE, without_dejavu

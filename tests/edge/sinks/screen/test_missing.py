@@ -6,10 +6,10 @@ import types
 
 import pytest
 
-from edge.config.indicators import ScreenConfig
 from edge.config.reading import load_config
 from edge.errors import ConfigError, MissingLibraryError, SinkError
 from edge.sinks.screen import displays
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.sink import ScreenSink
 
 pytest.importorskip("luma.oled")

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from edge.config.indicators import ScreenConfig
 from edge.sinks.screen import layout
+from edge.sinks.screen.config import ScreenConfig
 from edge.sinks.screen.sink import ScreenSink
 from edge.types import State
 from tests.edge.sinks.screen.builders import EVERY_MESSAGE
