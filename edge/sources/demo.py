@@ -1,6 +1,7 @@
-"""A built-in scene: someone walks in bare, puts a mask on, lets it slip, mends it, and leaves. No camera needed.
+"""A built-in scene: someone walks in bare, puts a mask on, lets it slip, puts it right, and leaves.
 
-The person is Eileen Collins, in NASA's portrait of her, which is in the public domain (portrait.jpg, 512x512); the masks are drawn.
+No camera is needed. The person is Eileen Collins, in NASA's portrait of her (portrait.jpg, 512x512, public
+domain); the masks are drawn.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ SCENE: tuple[tuple[float, str], ...] = (
     (16.0, "walks out"),
     (18.0, "nobody"),
 )
-"""Until which second what happens; then it begins again."""
+"""(end, action): what happens until this second; after the last one the scene begins again."""
 
 STYLES = {
     "bare": None,
@@ -50,11 +51,7 @@ STYLES = {
 
 
 class DemoSource(ContextMixin):
-    """The scene at 640x480, 10 frames a second.
-
-    seconds: ends after so many, or never. realtime: paced and stamped by `clock`, as a camera would be; otherwise as fast as it is read.
-    Raises MissingLibraryError without OpenCV.
-    """
+    """The scene at 640x480, 10 frames a second."""
 
     name = "demo"
 
@@ -64,6 +61,11 @@ class DemoSource(ContextMixin):
         realtime: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """seconds: length of the scene; None: it never ends.
+
+        realtime: frames come at the pace and with the time of `clock`, like a camera's; otherwise as fast as
+        they are read. Raises MissingLibraryError without OpenCV.
+        """
         self.live = realtime
         self._clock = clock
         self._started = clock()
@@ -102,12 +104,9 @@ class DemoSource(ContextMixin):
         action, progress = act(at)
         scene = self._wall.copy()
         if action != "nobody":
-            x = STAND_X + {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0) * (
-                WIDTH - STAND_X
-            )
-            self._paste(
-                scene, self._people[action], round(x + 6 * np.sin(2.1 * at)), round(4 * np.sin(3.3 * at))
-            )
+            walked = {"walks in": 1 - progress, "walks out": -progress}.get(action, 0.0)
+            x = STAND_X + walked * (WIDTH - STAND_X) + 6 * np.sin(2.1 * at)  # nobody stands quite still
+            self._paste(scene, self._people[action], round(x), round(4 * np.sin(3.3 * at)))
         return _grainy(scene, index)
 
     def _paste(self, scene: Pixels, person: Pixels, x: int, y: int) -> None:
@@ -136,7 +135,7 @@ def _person_size() -> tuple[int, int]:
 
 
 def _make_wall(portrait: Pixels) -> Pixels:
-    """A blurred wall in the portrait's own colours, with some structure so that it does not count as a covered camera."""
+    """A blurred wall in the portrait's own colours, uneven enough not to count as a covered camera."""
     cv2 = import_cv2()
     wall = cv2.GaussianBlur(resize(portrait[:200, 340:], WIDTH, HEIGHT), (0, 0), 25)
     return np.asarray(wall, np.uint8)

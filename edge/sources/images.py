@@ -15,12 +15,17 @@ from edge.types import Frame
 log = logging.getLogger(__name__)
 
 FRAMES_A_PICTURE, STEP_S, SECONDS_A_PICTURE = 8, 0.25, 5.0
-"""Each picture is shown like a person who stands before the door for two seconds, so that it gets a decision of its own; the pause behind it
-is longer than a track lives, so that unrelated pictures are not taken for one scene."""
+"""Each picture is shown like a person who stands before the door for two seconds, so that it gets a decision.
+
+The pause behind it is longer than a track lives, so that two pictures are not taken for one scene.
+"""
 
 
 def list_pictures(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, folders as all pictures below them. Raises SourceError for what is missing, forbidden, or a folder without pictures."""
+    """Files as they are, folders as all pictures below them.
+
+    Raises SourceError for what is missing, forbidden, or a folder without pictures.
+    """
     return [file for path in paths for file in _pictures_at(path)]
 
 
@@ -28,30 +33,37 @@ def _pictures_at(path: Path) -> list[Path]:
     try:
         path.stat()
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such file or folder; check the path") from None
-    except OSError as error:  # Path.is_dir and exists pass on what they do not foresee
+        raise SourceError(f"{path}: no such file or folder", "check the path") from None
+    except OSError as error:  # Path.is_dir and Path.exists would raise it too, for some errors
         raise SourceError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
-    if not path.is_dir():
-        return [path]
-    if not os.access(path, os.R_OK | os.X_OK):  # else it would look like an empty one
+    return _pictures_below(path) if path.is_dir() else [path]
+
+
+def _pictures_below(folder: Path) -> list[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):  # else it would look like an empty one
         raise SourceError(
-            f"{path}: no permission to look into this folder; `ls -ld {path}` shows whose it is"
+            f"{folder}: no permission to look into this folder", f"`ls -ld {folder}` shows whose it is"
         )
-    found = find_pictures(path)
+    found = find_pictures(folder)
     if not found:
-        raise SourceError(f"{path}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)")
+        raise SourceError(
+            f"{folder}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)", "check the path"
+        )
     return found
 
 
 class PictureSource(ContextMixin):
     """One picture or all pictures of a folder, in order, each as FRAMES_A_PICTURE frames of pretended time.
 
-    Unreadable ones are named, counted in `skipped`, and left out.
+    Unreadable ones are named in the log, counted in `skipped`, and left out.
     """
 
     live = False
+
+    skipped: int
+    """Pictures that could not be read so far."""
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -71,7 +83,10 @@ class PictureSource(ContextMixin):
         if self._shown:
             return self._shown.pop(0)
         if self.skipped == len(self._files):
-            raise SourceError(f"{self.name}: none of its {len(self._files)} pictures can be read")
+            raise SourceError(
+                f"{self.name}: none of its {len(self._files)} pictures can be read",
+                "the lines above say why for each",
+            )
         return None
 
     def _load_next(self) -> None:

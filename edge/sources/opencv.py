@@ -18,10 +18,15 @@ from edge.sources.v4l2 import check_device, explain
 from edge.types import Frame
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
+"""The port of each kind of stream where the address names none."""
+
 OPEN_TIMEOUT_MS = 10_000
 READ_TIMEOUT_MS = 5_000
 STALE_AFTER_S = 0.9 * READ_TIMEOUT_MS / 1e3
-"""A stream that falls silent still gives, after each time-out, a picture that the decoder had held back: as old as the wait was long."""
+"""Seconds of waiting after which a frame counts as old.
+
+After each time-out of a silent stream, FFmpeg still gives a frame that its decoder had kept.
+"""
 
 
 class VideoFileSource(ContextMixin):
@@ -36,10 +41,10 @@ class VideoFileSource(ContextMixin):
         self._cv2 = import_cv2()
         self.name = str(path)
         if path.stat().st_size == 0:
-            raise SourceError(f"{path}: the file is empty; copy it again")
+            raise SourceError(f"{path}: the file is empty", "copy it again")
         self._capture = self._cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
-            raise SourceError(f"{path}: not a video that OpenCV can read; convert it to MP4 (H.264)")
+            raise SourceError(f"{path}: not a video that OpenCV can read", "convert it to MP4 (H.264)")
         rate = self._capture.get(self._cv2.CAP_PROP_FPS)
         self._rate = rate if 0 < rate < 1000 else 25.0
         self._stated = int(self._capture.get(self._cv2.CAP_PROP_FRAME_COUNT))
@@ -69,19 +74,19 @@ class VideoFileSource(ContextMixin):
         self._capture.release()
 
     def _check_length(self) -> None:
-        # Containers count a little wrongly; a file that was cut off lacks far more than that.
+        # The length that a container states is off by a few frames; a file that was cut off lacks many more.
         if self._index < 0.95 * self._stated - 2:
             raise SourceError(
-                f"{self.name}: the video breaks off after frame {self._index} of {self._stated}; copy it again"
+                f"{self.name}: the video breaks off after frame {self._index} of {self._stated}",
+                "copy it again",
             )
 
 
 class CameraSource(ContextMixin):
-    """A USB camera (`usb:0`, `/dev/video0`, `/dev/v4l/by-id/...`) or a network stream (`rtsp://...`), in real time.
+    """A USB camera (`usb:0`, `/dev/v4l/by-id/...`) or a network stream (`rtsp://...`), in real time.
 
-    address: a Path is a USB camera's device, looked up anew at each opening; a str is a stream. settings: size and rate are asked of a USB camera,
-    which may give others; pictures beyond the rate are skipped, flips and rotation are done here. Raises SourceError where it cannot be opened or
-    is lost.
+    A USB camera may give another size and rate than the one asked for. Frames beyond the rate are skipped;
+    flips and rotation are done here. Raises SourceError where it cannot be opened or is lost.
     """
 
     live = True
@@ -93,7 +98,8 @@ class CameraSource(ContextMixin):
         settings: CameraSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Or the libraries write a line of their own past our log at every attempt to open what is gone; read once, when they start.
+        """address: a Path is a USB camera's device, looked up anew at each opening; a str is a stream."""
+        # Else the libraries write past our log at each attempt to open. They read this once, at import.
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         self._cv2 = import_cv2()
@@ -129,7 +135,7 @@ class CameraSource(ContextMixin):
                 return frame
             if now >= deadline:
                 return None
-        raise SourceError(f"{self.name}: gives no more pictures; check its cable or network")
+        raise SourceError(f"{self.name}: gives no more pictures", "check its cable or network")
 
     def close(self) -> None:
         self._capture.release()
@@ -162,7 +168,10 @@ class CameraSource(ContextMixin):
 
 
 def _explain_stream(address: str, name: str) -> SourceError:
-    """FFmpeg only says that opening failed; whether anybody listens there tells a missing camera from a wrong path or password."""
+    """Why a stream cannot be opened. FFmpeg says only that it failed.
+
+    Whether anybody answers at that address tells a missing camera from a wrong path or password.
+    """
     parts = urlsplit(address)
     host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
     try:
@@ -170,14 +179,15 @@ def _explain_stream(address: str, name: str) -> SourceError:
     except OSError as error:
         why = error.strerror or str(error)
         return SourceError(
-            f"{name}: nobody answers at {host}:{port} ({why}); is the camera switched on and in this network?"
+            f"{name}: nobody answers at {host}:{port} ({why})",
+            "is the camera switched on and in this network?",
         )
     return SourceError(
-        f"{name}: {host} answers but gives no stream; check the path, user and password in the address"
+        f"{name}: {host} answers but gives no stream", "check the path, user and password in the address"
     )
 
 
 def _four_letters(code: int) -> str:
-    """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
+    """A FOURCC code as text, as in `MJPG`; empty where it is not known."""
     letters = bytes(code >> shift & 0xFF for shift in (0, 8, 16, 24)) if code > 0 else b""
     return letters.decode("ascii", "replace").strip("\0 ")

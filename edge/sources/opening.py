@@ -1,4 +1,4 @@
-"""Where frames come from: `open_source` turns an address into a source."""
+"""Turns an address into a source."""
 
 from __future__ import annotations
 
@@ -16,40 +16,30 @@ FORMS = "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture
 
 
 def open_source(uri: str, settings: CameraSettings | None = None, wait: bool = False) -> Source:
-    """A source by its address.
+    """A source by its address. A live one comes wrapped in a LiveFeed.
 
-    uri: demo, picamera[:N], usb:N, /dev/videoN, usb:/dev/v4l/by-id/NAME, rtsp:// or http:// stream, video file, picture, folder of pictures.
+    uri: demo, picamera[:N], usb:N, /dev/videoN, usb:/dev/v4l/by-id/NAME, an rtsp:// or http:// stream, a
+    video file, a picture, or a folder of pictures.
     settings: for cameras. wait: a camera that is not there yet is waited for.
-    Live sources come wrapped in a LiveFeed. Raises SourceError, which names the address and what to try.
+    Raises SourceError, which names the address and what to try.
     """
     settings = settings or CameraSettings()
     if uri == "demo":
-        from edge.sources.demo import DemoSource
-
-        return LiveFeed(lambda: DemoSource(realtime=True))
+        return _open_demo()
     module = re.fullmatch(r"picamera(?::(\d+))?", uri)
     if module:
-        from edge.sources.picamera import PiCameraSource
-
-        number = int(module[1] or 0)
-        return LiveFeed(lambda: PiCameraSource(number, settings), wait=wait, name=f"picamera:{number}")
+        return _open_module(int(module[1] or 0), settings, wait)
     device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)|(?:usb:)?(/dev/v4l/.+)", uri)
-    if device or is_stream(uri):
-        from edge.sources.opencv import CameraSource
-
-        address: Path | str = Path(device[2] or f"/dev/video{device[1]}") if device else uri
-        name = (f"usb:{device[1]}" if device[1] else f"usb:{device[2]}") if device else without_password(uri)
-        return LiveFeed(
-            lambda: CameraSource(address, name, settings),
-            wait=wait,
-            name=name,
-            frozen_after_s=inf if is_stream(uri) else FROZEN_AFTER_S,
-        )
+    if device:
+        path = Path(device[2] or f"/dev/video{device[1]}")
+        return _open_camera(path, f"usb:{device[1] or device[2]}", settings, wait)
+    if is_stream(uri):
+        return _open_camera(uri, without_password(uri), settings, wait)
     return _open_file(Path(uri))
 
 
 def is_stream(uri: str) -> bool:
-    """Whether the pictures come encoded over a network."""
+    """Whether the frames come encoded over a network."""
     return uri.startswith(STREAMS)
 
 
@@ -58,14 +48,39 @@ def without_password(uri: str) -> str:
     return re.sub(r"//[^/@]*@", "//***@", uri)
 
 
+def _open_demo() -> Source:
+    from edge.sources.demo import DemoSource
+
+    return LiveFeed(lambda: DemoSource(realtime=True))
+
+
+def _open_module(number: int, settings: CameraSettings, wait: bool) -> Source:
+    """The camera module with this number."""
+    from edge.sources.picamera import PiCameraSource
+
+    return LiveFeed(lambda: PiCameraSource(number, settings), wait=wait, name=f"picamera:{number}")
+
+
+def _open_camera(address: Path | str, name: str, settings: CameraSettings, wait: bool) -> Source:
+    """A USB camera by its device file, or a stream by its address."""
+    from edge.sources.opencv import CameraSource
+
+    return LiveFeed(
+        lambda: CameraSource(address, name, settings),
+        wait=wait,
+        name=name,
+        frozen_after_s=FROZEN_AFTER_S if isinstance(address, Path) else inf,
+    )
+
+
 def _open_file(path: Path) -> Source:
     try:
         path.stat()
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such source; use {FORMS}") from None
+        raise SourceError(f"{path}: no such source", f"use {FORMS}") from None
     except OSError as error:
         raise SourceError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.sources.images import PictureSource

@@ -17,24 +17,31 @@ from edge.optional import import_cv2
 from edge.sources.base import CameraSettings, ContextMixin, Pace
 from edge.sources.orientation import Orientation
 from edge.sources.pixelformats import converter
-from edge.types import Frame
+from edge.types import Frame, Pixels
 
 log = logging.getLogger(__name__)
 
 NO_PICTURE_S = 5.0
-"""A camera that gives no picture for so long is lost: a loose cable, or its driver has stopped. Start-up takes one to two seconds."""
+"""Seconds without a picture after which a camera is lost: a loose cable, or a driver that has stopped.
+
+Start-up takes one to two seconds.
+"""
+
+CHECK_CABLE = "check both ends of its ribbon cable with the power off"
 
 SHORT_EXPOSURE_MODE = 1
 CONTINUOUS_AUTOFOCUS = 2
-"""libcamera's AeExposureModeEnum.Short and AfModeEnum.Continuous: part of its interface, the same in all releases."""
+"""libcamera's AeExposureModeEnum.Short and AfModeEnum.Continuous: the same in all releases."""
 
 
 class PiCameraSource(ContextMixin):
     """A camera module by its number, in real time.
 
-    The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`; what the camera gives instead is converted.
-    Frames come no faster than settings.fps, while the sensor runs as fast as the longest exposure demands.
-    Raises MissingLibraryError without picamera2, SourceError where the camera is missing, busy, forbidden or lost.
+    The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`. A camera may
+    give another format, which is converted. Frames come no faster than settings.fps, while the sensor runs as
+    fast as the longest exposure demands.
+
+    Raises MissingLibraryError without picamera2, SourceError where the camera cannot be used or is lost.
     """
 
     live = True
@@ -69,20 +76,14 @@ class PiCameraSource(ContextMixin):
 
     def read(self, timeout: float) -> Frame | None:
         deadline = self._clock() + timeout
-        if (
-            self._closed.wait(max(0.0, min(self._pace.next_at - self._clock(), timeout)))
-            or self._clock() < self._pace.next_at
-        ):
+        closed = self._closed.wait(max(0.0, min(self._pace.next_at - self._clock(), timeout)))
+        if closed or self._clock() < self._pace.next_at:
             return None
         with self._request(max(0.0, deadline - self._clock())) as request:
             if request is None:
                 return None
-            pixels = self._upright(self._to_rgb["main"](request.make_array("main")))
-            preview = (
-                self._upright(self._to_rgb["lores"](request.make_array("lores")))
-                if "lores" in self._to_rgb
-                else None
-            )
+            pixels = self._view(request, "main")
+            preview = self._view(request, "lores") if "lores" in self._to_rgb else None
         now = self._last_at = self._clock()
         self._pace.took(now)
         frame = Frame(pixels, self._index, now, self.name, preview)
@@ -94,7 +95,7 @@ class PiCameraSource(ContextMixin):
             return
         self._closed.set()
         try:
-            self._camera.cancel_all_and_flush()  # or the stop would queue up behind a picture that never comes
+            self._camera.cancel_all_and_flush()  # else the stop waits behind a picture that never comes
             if self._job is not None:
                 self._job.get_result(timeout=0).release()
         except Exception as error:  # the usual case: cancelled, and no picture to give back
@@ -106,18 +107,20 @@ class PiCameraSource(ContextMixin):
 
     @contextmanager
     def _request(self, timeout: float) -> Iterator[Any]:
-        """The next picture, given back to the camera at the end; or None after `timeout` seconds. Raises SourceError where none comes any more."""
+        """The next picture, given back to the camera at the end; or None after `timeout` seconds.
+
+        Raises SourceError where none comes any more.
+        """
         request = None
         try:
-            # A job that has timed out stays in picamera2's queue and would keep its picture for ever: so the same one is waited for again.
+            # A job that has timed out stays in picamera2's queue and would keep its picture for ever:
+            # so the same one is waited for again.
             self._job = self._job or self._camera.capture_request(wait=False)
             request = self._camera.wait(self._job, timeout)
             self._job = None
         except TimeoutError:
             if self._clock() - self._last_at >= NO_PICTURE_S:
-                raise SourceError(
-                    f"{self.name}: gives no more pictures; check both ends of its ribbon cable with the power off"
-                ) from None
+                raise SourceError(f"{self.name}: gives no more pictures", CHECK_CABLE) from None
         except Exception as error:
             raise _explain(error, self.name) from error
         try:
@@ -126,47 +129,50 @@ class PiCameraSource(ContextMixin):
             if request is not None:
                 request.release()
 
+    def _view(self, request: Any, stream: str) -> Pixels:
+        """One stream of a request, upright, uint8 (H, W, 3) RGB."""
+        return self._upright(self._to_rgb[stream](request.make_array(stream)))
+
     def _configure(self) -> None:
-        settings, camera = self._settings, self._camera
+        """Ask for what the settings say, and take what the camera gives."""
+        settings = self._settings
         wanted = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
+        self._camera.configure(self._wanted_configuration(wanted))
+        given = self._camera.camera_configuration()
+        self.format = str(given["main"]["format"])
+        small = given.get("lores") and given["lores"]["size"] < given["main"]["size"]
+        streams = ("main", "lores") if small else ("main",)  # one as large would only be converted twice
+        self._to_rgb = {stream: self._converter(given[stream]) for stream in streams}
+        transform = given["transform"]
+        self._upright = wanted.remaining(bool(transform.hflip), bool(transform.vflip)).apply
+        kinds = {name: [given[name][key] for key in ("format", "size", "stride")] for name in streams}
+        log.debug("%s: %s", self.name, kinds)
+
+    def _wanted_configuration(self, wanted: Orientation) -> Any:
+        """picamera2's configuration for a camera that does the flips itself; the turn is left for us."""
+        settings = self._settings
         size = wanted.size(settings.width, settings.height)
         lores = wanted.size(*settings.preview) if settings.preview else None
         fits = lores is not None and lores[0] <= size[0] and lores[1] <= size[1]
         mode = self._sensor_mode(size)
-        camera.configure(
-            camera.create_video_configuration(
-                main={"format": "BGR888", "size": size},
-                lores={"format": "YUV420", "size": lores} if fits else None,
-                raw=None,
-                transform=self._libcamera.Transform(hflip=wanted.hflip, vflip=wanted.vflip),
-                colour_space=self._libcamera.ColorSpace.Smpte170m(),  # BT.601, as OpenCV reads YUV
-                buffer_count=4,
-                controls=self._controls(camera.camera_controls),
-                display=None,
-                encode=None,
-                **({"sensor": mode} if mode else {}),
-            )
-        )
-        given = camera.camera_configuration()
-        self.format = str(given["main"]["format"])
-        small = (
-            given.get("lores") and given["lores"]["size"] < given["main"]["size"]
-        )  # else it would only be converted twice
-        self._to_rgb = {
-            stream: self._converter(given[stream]) for stream in (("main", "lores") if small else ("main",))
-        }
-        self._upright = wanted.remaining(bool(given["transform"].hflip), bool(given["transform"].vflip)).apply
-        log.debug(
-            "%s: %s",
-            self.name,
-            {
-                stream: (given[stream]["format"], given[stream]["size"], given[stream]["stride"])
-                for stream in self._to_rgb
-            },
+        return self._camera.create_video_configuration(
+            main={"format": "BGR888", "size": size},
+            lores={"format": "YUV420", "size": lores} if fits else None,
+            raw=None,
+            transform=self._libcamera.Transform(hflip=wanted.hflip, vflip=wanted.vflip),
+            colour_space=self._libcamera.ColorSpace.Smpte170m(),  # BT.601, as OpenCV reads YUV
+            buffer_count=4,
+            controls=self._controls(self._camera.camera_controls),
+            display=None,
+            encode=None,
+            **({"sensor": mode} if mode else {}),
         )
 
     def _sensor_mode(self, size: tuple[int, int]) -> dict[str, Any] | None:
-        """The mode with the widest view; None leaves the choice to libcamera: a USB camera has no modes, a Pi may lack the memory to list them."""
+        """The mode with the widest view; None leaves the choice to libcamera.
+
+        A USB camera has no modes, and a Pi may lack the memory to list them.
+        """
         if "ColorFilterArrangement" not in self._camera.camera_properties:
             return None
         try:
@@ -180,7 +186,8 @@ class PiCameraSource(ContextMixin):
             return converter(stream["format"], stream["size"][0])
         except KeyError:
             raise SourceError(
-                f"{self.name}: gives pictures as {stream['format']}, which cannot be read here; use another camera"
+                f"{self.name}: gives pictures as {stream['format']}, which cannot be read here",
+                "use another camera",
             ) from None
 
     def _frame_us(self) -> int:
@@ -189,7 +196,11 @@ class PiCameraSource(ContextMixin):
         return round(min(period, self._settings.exposure_max_ms * 1e3 or period))
 
     def _controls(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        """What this camera can be told: frame rate, and with it the exposure; more gain rather than a longer exposure; autofocus all the time."""
+        """What this camera can be told; what it does not know is left out.
+
+        These are: the frame rate, which limits the exposure; more gain rather than a longer exposure; and
+        continuous autofocus.
+        """
         duration = self._frame_us()
         wanted: dict[str, Any] = {"FrameDurationLimits": (duration, duration), "AfMode": CONTINUOUS_AUTOFOCUS}
         if self._settings.exposure_max_ms:
@@ -203,10 +214,11 @@ class PiCameraSource(ContextMixin):
 def choose_sensor_mode(
     modes: Sequence[Mapping[str, Any]], size: tuple[int, int], fps: float
 ) -> dict[str, Any] | None:
-    """The sensor mode with the widest view, as picamera2's `sensor` configuration; None where the modes say too little.
+    """The sensor mode with the widest view, as picamera2's `sensor` configuration.
 
-    libcamera itself takes the mode nearest in size, which on several sensors shows only the middle of the scene. Among the widest: one that
-    is large enough (size: px) and fast enough (fps), then the smallest.
+    libcamera itself takes the mode nearest in size, which on several sensors shows only the middle of the
+    scene. Among the widest modes: one that is large enough (size: width, height px) and fast enough (fps), then
+    the smallest. None where the modes say too little.
     """
     known = [mode for mode in modes if {"size", "bit_depth", "crop_limits", "fps"} <= set(mode)]
     if not known:
@@ -228,43 +240,48 @@ def choose_sensor_mode(
 
 
 def _import_libraries() -> tuple[Any, Any]:
-    os.environ.setdefault(
-        "LIBCAMERA_LOG_LEVELS", "*:ERROR"
-    )  # or every opening writes a dozen lines past our log
+    # Else every opening writes a dozen lines past our log.
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
     try:
         import libcamera
         import picamera2
     except ImportError as error:
         raise MissingLibraryError(
-            f"picamera2 is missing ({error}): `sudo apt install python3-picamera2`; a virtual environment must be made with --system-site-packages"
+            f"picamera2 is missing ({error})",
+            "`sudo apt install python3-picamera2`; "
+            "a virtual environment must be made with --system-site-packages",
         ) from error
-    logging.getLogger("picamera2").setLevel(
-        logging.CRITICAL
-    )  # what it reports also comes as an exception, and is said in our words
+    # What picamera2 logs also comes as an exception, which is said in our words.
+    logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     return picamera2, libcamera
 
 
 def _open_camera(kind: Any, number: int, name: str, devices: Path = Path("/dev")) -> Any:
-    """Raises SourceError that tells missing, forbidden and busy apart."""
+    """Raises SourceError that tells missing, forbidden and busy apart.
+
+    kind: picamera2's class Picamera2. number: which camera.
+    """
     try:
         present = kind.global_camera_info()
         if number < len(present):
             return kind(number)
     except Exception as error:
         raise _explain(error, name) from error
-    forbidden = next((path for path in sorted(devices.glob("media*")) if not may_use(path)), None)
-    if not present and forbidden:
-        raise SourceError(*no_permission(forbidden, "video", name))
-    if not present:
-        raise SourceError(
-            f"{name}: no camera found; check both ends of its ribbon cable with the power off; `rpicam-hello --list-cameras` shows what is there"
+    if present:
+        listed = ", ".join(
+            f"picamera:{i} {entry.get('Model', '')}".strip() for i, entry in enumerate(present)
         )
-    listed = ", ".join(f"picamera:{i} {camera.get('Model', '')}".strip() for i, camera in enumerate(present))
-    raise SourceError(f"{name}: no such camera (present: {listed}); choose one of these")
+        raise SourceError(f"{name}: no such camera (present: {listed})", "choose one of these")
+    forbidden = next((path for path in sorted(devices.glob("media*")) if not may_use(path)), None)
+    if forbidden:
+        raise SourceError(*no_permission(forbidden, "video", name))
+    raise SourceError(
+        f"{name}: no camera found", f"{CHECK_CABLE}; `rpicam-hello --list-cameras` shows what is there"
+    )
 
 
 def _explain(error: BaseException, name: str) -> SourceError:
-    """What went wrong in picamera2, by the first error in the chain: it wraps the one that matters into one that says nothing."""
+    """What went wrong in picamera2, by the first error in the chain: the later ones say nothing."""
     root = error
     while root.__cause__ or root.__context__:
         root = root.__cause__ or root.__context__ or root
@@ -274,8 +291,10 @@ def _explain(error: BaseException, name: str) -> SourceError:
         return SourceError(*no_permission(where, "video", name))
     if "busy" in text.lower():
         return SourceError(
-            f"{name}: in use by another program; `sudo fuser -v /dev/media* /dev/video*` shows which: stop it"
+            f"{name}: in use by another program",
+            "`sudo fuser -v /dev/media* /dev/video*` shows which: stop it",
         )
     return SourceError(
-        f"{name}: cannot be used ({text.splitlines()[0]}); `rpicam-hello` shows whether the system's own program can"
+        f"{name}: cannot be used ({text.splitlines()[0]})",
+        "`rpicam-hello` shows whether the system's own program can use it",
     )

@@ -1,4 +1,7 @@
-"""libcamera's picture formats as RGB. A format is named from its least significant byte up, so that picamera2's "RGB888" is B,G,R in memory."""
+"""libcamera's pixel formats as RGB.
+
+A format is named from its least significant byte up: picamera2's "RGB888" is B,G,R in memory.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +28,17 @@ CONVERSIONS: dict[str, str | None] = {
     "UYVY": "COLOR_YUV2RGB_UYVY",
     "MJPEG": None,
 }
-"""How OpenCV calls the way to R,G,B; None where the array is that already. Its YUV is that of ITU-R BT.601 in the range 16..235."""
+"""OpenCV's name of the conversion to R,G,B; None where the array is R,G,B already.
+
+OpenCV's YUV is that of ITU-R BT.601 in the range 16..235.
+"""
 
 
 def converter(name: str, width: int) -> Callable[[npt.NDArray[Any]], Pixels]:
     """A function from picamera2's array of one format to uint8 (H, W, 3) RGB.
 
-    width: px of the picture; a YUV420 array is as wide as its stride, and the padding is cut off here. Raises KeyError for an unknown format.
+    width: px of the frame. A YUV420 array is as wide as its stride: the padding is cut off here.
+    Raises KeyError for an unknown format.
     """
     code_name = CONVERSIONS[name]
     cv2 = import_cv2()
