@@ -1,4 +1,4 @@
-"""Libraries that may be missing: they are imported where they are needed, and a missing one names its cure."""
+"""Libraries that may be missing: imported only where needed; a missing one is an error with its cure."""
 
 from __future__ import annotations
 

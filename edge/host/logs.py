@@ -1,4 +1,7 @@
-"""Logging to stderr: for a person, for journald, or as JSON. A fault that comes again and again is said once, and then counted."""
+"""Logging to stderr: for a person, for journald, or as JSON.
+
+A fault that comes again and again is written once, and then counted.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ JOURNAL_PRIORITIES = {
 """syslog(3) levels, as sd-daemon(3) reads them from `<N>` at a line's start."""
 
 REPEATS_S = 600.0
-"""Seconds during which the same fault is only counted after it was said."""
+"""Seconds after a line in which the same line is not written again, only counted."""
 
 NEVER_HELD_BACK = {"never_held_back": True}
 """For `extra=`: this line is written however often it comes.
@@ -56,7 +59,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _JournalFormatter(logging.Formatter):
-    """Puts the priority before every line of another formatter's text: journald stamps, sorts and cuts by lines."""
+    """Puts the priority before every line of another formatter's text: to journald each line is an entry."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -75,7 +78,7 @@ class _Repeated:
 
 
 class LogHandler(logging.StreamHandler[TextIO]):
-    """Writes lines; of the same fault only the first, and after `REPEATS_S`, or at the end, how many more there were.
+    """Writes lines; the same fault only once, and after `REPEATS_S`, or at the end, how many more there were.
 
     Two lines are the same if logger, level and the whole text are. Lines with `NEVER_HELD_BACK` and lines for
     debugging are all written. clock: monotonic seconds.
@@ -102,7 +105,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
             super().emit(record)
 
     def close(self) -> None:
-        """Say what is still to be counted; called at the interpreter's end."""
+        """Write the counts that are still open; called at the interpreter's end."""
         if not self.stream.closed:
             self._count_up(list(self._said), self._clock())
         super().close()
@@ -121,7 +124,11 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Send all logging to stderr. style: `text` or `json`. Under journald, which stamps lines itself, text has no time, and each line a priority."""
+    """Send all logging to stderr.
+
+    level: debug, info, warning or error. style: `text` or `json`. journald adds the time itself: there, text
+    has none, and each line gets a priority.
+    """
     handler = LogHandler(sys.stderr)
     journal = writes_to_journal(sys.stderr, environment)
     plain: logging.Formatter = logging.Formatter("%(message)s") if journal else _TextFormatter()
@@ -131,7 +138,10 @@ def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.e
 
 
 def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """systemd.exec(5): everything below the service inherits $JOURNAL_STREAM; only where device and inode are the stream's, it is the journal."""
+    """Whether a stream goes to the journal: its device and inode are those in $JOURNAL_STREAM.
+
+    See systemd.exec(5). The variable alone says little: every program that a service starts inherits it.
+    """
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError, AttributeError):  # closed, or no file at all
@@ -140,10 +150,9 @@ def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.enviro
 
 
 def report_error(text: str) -> None:
-    """A command's last words: in the log's own form for machines, in short for a person."""
-    handler = next(
-        (handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler)), None
-    )
+    """Say why a command ends: as a line of the log for machines, without time and level for a person."""
+    ours = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler))
+    handler = next(ours, None)
     if handler is None or isinstance(handler.formatter, _TextFormatter):
         prefix = "<3>" if handler is None and writes_to_journal(sys.stderr) else ""
         print(f"{prefix}mask-edge: {text}", file=sys.stderr)
@@ -153,7 +162,7 @@ def report_error(text: str) -> None:
 
 @contextmanager
 def thread_errors_logged() -> Iterator[None]:
-    """A thread that ends unforeseen says so in one line of the log, as everything else does; its traceback with --debug."""
+    """A thread that ends by an unforeseen error is one line of the log; with --debug, its traceback too."""
     before, threading.excepthook = threading.excepthook, _report_thread
     try:
         yield

@@ -1,4 +1,4 @@
-"""Watches the board while the door works: heat and a weak supply explain most of what a Pi does wrong."""
+"""Watches the board while the door works: heat and a weak supply are the most frequent faults of a Pi."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from edge.host.board import FILE_SYSTEM, Sensors, read_sensors, resident_mb
 log = logging.getLogger(__name__)
 
 HOT_C, COOL_C = 80.0, 75.0
-"""A Pi slows itself down from 80 degrees on (Raspberry Pi documentation, frequency management); it counts as over below the second."""
+"""Degrees Celsius: too hot from the first on, cooled down below the second.
+
+A Pi slows itself down from 80 degrees on (Raspberry Pi documentation, frequency management).
+"""
+
+COOLING = "give it a heat sink or a fan, and shade"
 
 LOOK_EVERY_S = 5.0
+"""Seconds between two readings of the sensors."""
 
 
 class BoardWatch:
-    """Says once when the processor gets too hot or the voltage too low, and once when that is over. root: see `edge.host.board`.
+    """Says once when the processor gets too hot or the voltage too low, and once when that is over.
 
-    The voltage's alarm covers 2 s of five, so a short dip may be missed here; the kernel's own log has them all.
+    The voltage's alarm covers 2 s, of five between two readings: a short dip may be missed here. The kernel's
+    own log has them all. root: see `edge.host.board`.
     """
 
     def __init__(self, root: Path = FILE_SYSTEM) -> None:
@@ -40,7 +47,7 @@ class BoardWatch:
             self._seen.add("throttled")
 
     def take(self) -> list[str]:
-        """For a summary: `54 C`, and what was seen since the last call: `throttled`, `under-voltage`; then the resident memory, `143 MB`."""
+        """For a summary: `54 C`, `143 MB`; and `throttled`, `under-voltage` if seen since the last call."""
         celsius, memory = self._now.temperature_c, resident_mb(self._root)
         parts = [] if celsius is None else [f"{celsius:.0f} C"]
         parts += sorted(self._seen)
@@ -50,10 +57,7 @@ class BoardWatch:
     def _watch_heat(self, celsius: float | None) -> None:
         if celsius is not None and not self._hot and celsius >= HOT_C:
             self._hot = True
-            log.warning(
-                "the processor is too hot (%.0f C) and is slowed down; give it a heat sink or a fan, and shade",
-                celsius,
-            )
+            log.warning("the processor is too hot (%.0f C) and is slowed down; %s", celsius, COOLING)
         elif self._hot and (celsius is None or celsius < COOL_C):
             self._hot = False
             log.info("the processor has cooled down")

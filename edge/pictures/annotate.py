@@ -14,7 +14,7 @@ LABEL_COLOURS = {
     Label.INCORRECT_MASK: (230, 159, 0),
     Label.UNKNOWN: (120, 120, 120),
 }
-"""RGB, told apart by colour-blind eyes as well (after Okabe and Ito)."""
+"""RGB; colour-blind people can tell them apart too (after Okabe and Ito)."""
 
 WORDS = {
     Label.WITH_MASK: "mask",
@@ -26,36 +26,31 @@ WORDS = {
 
 def annotate(pixels: Pixels, faces: Iterable[tuple[BoundingBox, Label, float]]) -> Pixels:
     """A copy, uint8 (H, W, 3) RGB, with a box, a word and a score per face."""
-    cv2 = import_cv2()
     out = pixels.copy()
-    size = max(pixels.shape[:2])
-    line, scale = max(1, round(size / 320)), max(0.4, size / 1000)
     for box, label, score in faces:
-        colour = LABEL_COLOURS[label]
-        corner, opposite = (round(box.xmin), round(box.ymin)), (round(box.xmax), round(box.ymax))
-        cv2.rectangle(out, corner, opposite, colour, line)
         text = WORDS[label] if label is Label.UNKNOWN else f"{WORDS[label]} {score:.0%}"
-        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, line)
-        left = max(0, min(corner[0], pixels.shape[1] - width))
-        bottom = (
-            corner[1] if corner[1] > height + below else min(opposite[1] + height + below, pixels.shape[0])
-        )
-        cv2.rectangle(out, (left, bottom - height - below), (left + width, bottom), colour, -1)
-        cv2.putText(
-            out,
-            text,
-            (left, bottom - below // 2),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            scale,
-            (255, 255, 255),
-            line,
-            cv2.LINE_AA,
-        )
+        _draw_face(out, box, text, LABEL_COLOURS[label])
     return out
 
 
+def _draw_face(out: Pixels, box: BoundingBox, text: str, colour: tuple[int, int, int]) -> None:
+    """A box, and its text above it, or below where there is no room above; in place. colour: RGB."""
+    cv2 = import_cv2()
+    size, font = max(out.shape[:2]), cv2.FONT_HERSHEY_SIMPLEX
+    line, scale = max(1, round(size / 320)), max(0.4, size / 1000)
+    corner, opposite = (round(box.xmin), round(box.ymin)), (round(box.xmax), round(box.ymax))
+    cv2.rectangle(out, corner, opposite, colour, line)
+    (width, height), below = cv2.getTextSize(text, font, scale, line)
+    left = max(0, min(corner[0], out.shape[1] - width))
+    above = corner[1] > height + below
+    bottom = corner[1] if above else min(opposite[1] + height + below, out.shape[0])
+    cv2.rectangle(out, (left, bottom - height - below), (left + width, bottom), colour, -1)
+    start = (left, bottom - below // 2)
+    cv2.putText(out, text, start, font, scale, (255, 255, 255), line, cv2.LINE_AA)
+
+
 def blur_faces(pixels: Pixels, boxes: Sequence[BoundingBox]) -> Pixels:
-    """A copy with every face reduced to 6x6 cells: too few to know a person by."""
+    """A copy with every face reduced to 6x6 cells, too few to recognise a person."""
     cv2 = import_cv2()
     out = pixels.copy()
     for box in boxes:

@@ -1,6 +1,6 @@
 """Draws a face mask onto a bare face: for the demo source, and as training augmentation.
 
-A drawing, not a photograph: a polygon hung on five landmarks, with folds, the face's own shading, and ear straps.
+It is a polygon hung on five landmarks, with folds, the face's own shading, and ear straps; not a photograph.
 """
 
 from __future__ import annotations
@@ -21,29 +21,34 @@ Points = npt.NDArray[np.float32]
 class MaskStyle:
     """How a drawn mask looks.
 
-    colour: RGB 0..255. top, bottom: where its upper edge crosses the nose and its lower edge the chin, in eye-to-mouth distances below the
-    eyes (nose tip about 0.6, mouth 1, chin about 1.75). folds: horizontal pleats. wrap: 0..1, how much of the cheeks it covers.
-    shading: 0..1, how much of the face's light shows on it. straps: ear loops. pattern: uint8 (h, w, 3) RGB laid over the colour, or None.
+    Heights are in eye-to-mouth distances below the eyes: nose tip about 0.6, mouth 1, chin about 1.75.
     """
 
     colour: tuple[int, int, int] = (150, 195, 225)
+    """RGB, 0..255."""
     top: float = 0.25
+    """The height where its upper edge crosses the nose."""
     bottom: float = 1.85
+    """The height where its lower edge crosses the chin."""
     folds: int = 3
+    """Horizontal pleats."""
     wrap: float = 0.7
+    """How much of the cheeks it covers, 0..1."""
     shading: float = 0.6
+    """How much of the face's light shows on it, 0..1."""
     straps: bool = True
+    """Whether it has ear loops."""
     pattern: Pixels | None = None
+    """Laid over the colour: uint8 (h, w, 3) RGB."""
 
 
 def draw_mask(pixels: Pixels, landmarks: Sequence[Sequence[float]] | Points, style: MaskStyle) -> Pixels:
     """A copy of the picture with a mask drawn on one face.
 
-    pixels: uint8 (H, W, 3) RGB. landmarks: (5, 2) px, in the order eye, eye (left to right in the picture), nose tip, mouth corner, mouth
-    corner (left to right): the order of YuNet and RetinaFace. Returns uint8 (H, W, 3) RGB.
+    pixels: uint8 (H, W, 3) RGB. landmarks: (5, 2) px, in the order of YuNet and RetinaFace: eye, eye (left to
+    right in the picture), nose tip, mouth corner, mouth corner (left to right). Returns uint8 (H, W, 3) RGB.
     """
     cv2 = import_cv2()
-
     face = _FaceFrame(np.asarray(landmarks, np.float32))
     outline = _outline(face, style)
     height, width = pixels.shape[:2]
@@ -62,7 +67,10 @@ def draw_mask(pixels: Pixels, landmarks: Sequence[Sequence[float]] | Points, sty
 
 
 class _FaceFrame:
-    """A coordinate frame on a face: x across (in eye distances of a frontal face), y down (in eye-to-mouth distances)."""
+    """Coordinates on a face.
+
+    x runs across, in eye distances of a frontal face; y runs down, in eye-to-mouth distances.
+    """
 
     def __init__(self, landmarks: Points) -> None:
         eye_l, eye_r, nose, mouth_l, mouth_r = landmarks
@@ -70,19 +78,18 @@ class _FaceFrame:
         self.down = (mouth_l + mouth_r) / 2 - self.eyes
         self.unit = max(float(np.linalg.norm(self.down)), 1.0)
         across = eye_r - eye_l
-        # A turned head shortens the eye distance but not the eye-to-mouth one: never let the frame collapse.
+        # A turned head shortens the eye distance but not the eye-to-mouth one: keep x from collapsing.
         length = max(float(np.linalg.norm(across)), 0.55 * self.unit)
         self.across = across / max(float(np.linalg.norm(across)), 1e-3) * length
-        # Yaw: how far the nose tip leaves the middle line, in eye distances; positive to the right of the picture.
-        self.yaw = float(
-            np.clip(np.dot(nose - self.eyes - 0.6 * self.down, self.across) / length**2, -0.7, 0.7)
-        )
+        # Yaw: how far the nose tip is from the middle line, in eye distances; positive to the right.
+        beside = np.dot(nose - self.eyes - 0.6 * self.down, self.across) / length**2
+        self.yaw = float(np.clip(beside, -0.7, 0.7))
 
     def point(self, x: float, y: float) -> Points:
         return np.asarray(self.eyes + x * self.across + y * self.down, np.float32)
 
     def side(self, sign: int, reach: float) -> float:
-        """x of the face's edge on one side: the side the head turns to is short, the other long."""
+        """x of the face's edge on one side; the side that the head turns to is the short one."""
         return sign * reach * float(np.clip(1 + sign * -1.1 * self.yaw, 0.35, 1.6)) + 0.35 * self.yaw
 
 
@@ -113,36 +120,44 @@ def _outline(face: _FaceFrame, style: MaskStyle) -> Points:
 def _cloth(pixels: Pixels, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np.float32]:
     """float32 (H, W, 3): the mask's material under the face's light, for the whole picture."""
     cv2 = import_cv2()
-
     height, width = pixels.shape[:2]
+    cloth = np.full(pixels.shape, style.colour, np.float32)
+    if style.pattern is not None:
+        cloth = cv2.resize(style.pattern, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    light, level = _light(pixels, face)
+    shade = _relief(width, height, face, style) * level * (1 - style.shading + style.shading * light)
+    return np.asarray(np.clip(cloth * shade[..., None], 0, 255), np.float32)
+
+
+def _relief(width: int, height: int, face: _FaceFrame, style: MaskStyle) -> npt.NDArray[np.float32]:
+    """float32 (H, W), about 1: the mask is round, so darker at the cheeks, and its folds cast shadows."""
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
     axis = face.down / face.unit
     depth = ((xs - face.eyes[0]) * axis[0] + (ys - face.eyes[1]) * axis[1]) / face.unit
     sideways = ((xs - face.eyes[0]) * axis[1] - (ys - face.eyes[1]) * axis[0]) / face.unit - face.yaw
-    cloth = np.full(pixels.shape, style.colour, np.float32)
-    if style.pattern is not None:
-        cloth = cv2.resize(style.pattern, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    relief = 1.06 - 0.16 * np.abs(sideways)  # rounder than flat: darker towards the cheeks
+    relief = 1.06 - 0.16 * np.abs(sideways)
     if style.folds:
         span = max(style.bottom - style.top, 0.1)
         relief += 0.05 * np.sin((depth - style.top) / span * (style.folds + 1) * 2 * np.pi)
-    light = cv2.GaussianBlur(
-        cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (0, 0), max(face.unit / 4, 0.5)
-    ).astype(np.float32)
+    return np.asarray(relief)
+
+
+def _light(pixels: Pixels, face: _FaceFrame) -> tuple[npt.NDArray[np.float32], np.float64]:
+    """The light on the face, float32 (H, W), 1 at its middle; and how bright the mask is in this room."""
+    cv2 = import_cv2()
+    height, width = pixels.shape[:2]
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    light = cv2.GaussianBlur(grey, (0, 0), max(face.unit / 4, 0.5)).astype(np.float32)
     centre = face.point(face.yaw, 1.0)
     x, y = int(np.clip(centre[0], 0, width - 1)), int(np.clip(centre[1], 0, height - 1))
     light = np.clip(light / max(float(light[y, x]), 24.0), 0.35, 1.6)
-    level = np.clip(
-        float(light[y, x]) * (0.55 + float(pixels[y, x].mean()) / 230), 0.45, 1.15
-    )  # dim room, dim mask
-    shade = relief * level * (1 - style.shading + style.shading * light)
-    return np.asarray(np.clip(cloth * shade[..., None], 0, 255), np.float32)
+    level = np.clip(float(light[y, x]) * (0.55 + float(pixels[y, x].mean()) / 230), 0.45, 1.15)
+    return light, level
 
 
 def _draw_straps(out: Pixels, face: _FaceFrame, outline: Points, style: MaskStyle, shift: int) -> None:
     """Two loops from the mask's corners towards each ear, in place."""
     cv2 = import_cv2()
-
     colour = tuple(int(min(255, channel * 0.9 + 20)) for channel in style.colour)
     thickness = max(1, round(face.unit / 32))
     for corner, low, sign in ((outline[0], outline[11], -1), (outline[5], outline[6], 1)):

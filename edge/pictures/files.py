@@ -12,6 +12,7 @@ from edge.optional import import_cv2
 from edge.types import Pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+SAVE_AGAIN = "save it as JPEG or PNG"
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -26,7 +27,8 @@ def find_pictures(folder: Path) -> list[Path]:
 def read_picture(path: Path | str) -> Pixels:
     """A picture file as uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
 
-    Grey, RGBA (alpha dropped), 16-bit and CMYK become 8-bit RGB. Raises PictureError, naming the file and the cause.
+    Grey, RGBA (alpha dropped), 16-bit and CMYK become 8-bit RGB.
+    Raises PictureError, which names the file and the cause.
     """
     cv2 = import_cv2()
     path = Path(path)
@@ -34,18 +36,18 @@ def read_picture(path: Path | str) -> Pixels:
         data = path.read_bytes()
     except OSError as error:
         raise PictureError(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
     if not data:
-        raise PictureError(f"{path}: the file is empty; copy it again")
+        raise PictureError(f"{path}: the file is empty", "copy it again")
     if _is_truncated(data):
-        raise PictureError(f"{path}: the file ends too early (truncated); copy it again")
+        raise PictureError(f"{path}: the file ends too early (truncated)", "copy it again")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise PictureError(f"{path}: OpenCV refuses it ({error.err}); save it as JPEG or PNG") from error
+        raise PictureError(f"{path}: OpenCV refuses it ({error.err})", SAVE_AGAIN) from error
     if pixels is None:
-        raise PictureError(f"{path}: not a picture that OpenCV can read; save it as JPEG or PNG")
+        raise PictureError(f"{path}: not a picture that OpenCV can read", SAVE_AGAIN)
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
@@ -55,20 +57,19 @@ def write_picture(path: Path | str, pixels: Pixels) -> None:
     path = Path(path)
     try:
         ok, data = cv2.imencode(path.suffix or ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        if not ok:
-            raise SinkError(f"{path}: OpenCV cannot encode {path.suffix}; use .jpg or .png")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())
+        if ok:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data.tobytes())
     except (OSError, cv2.error) as error:
-        if isinstance(error, SinkError):
-            raise
         raise SinkError(
-            f"{path}: cannot be written ({error}); check the folder and the free space"
+            f"{path}: cannot be written ({error})", "check the folder and the free space"
         ) from error
+    if not ok:
+        raise SinkError(f"{path}: OpenCV cannot encode {path.suffix}", "use .jpg or .png")
 
 
 def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end. OpenCV decodes such a file without a word and fills up with grey."""
+    """Whether a JPEG or PNG lacks its end. OpenCV decodes such a file too, and fills up with grey."""
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data
     if data.startswith(b"\xff\xd8"):
@@ -77,7 +78,10 @@ def _is_truncated(data: bytes) -> bool:
 
 
 def _start_of_scan(data: bytes) -> int:
-    """Where a JPEG's first scan starts. Inside a scan FF D9 can only be the end mark; before it, an EXIF thumbnail has its own."""
+    """The offset of a JPEG's first scan, bytes.
+
+    Inside a scan FF D9 can only be the end mark; before it, an EXIF thumbnail has an end mark of its own.
+    """
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         if data[at + 1] == 0xDA:

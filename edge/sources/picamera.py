@@ -37,9 +37,9 @@ CONTINUOUS_AUTOFOCUS = 2
 class PiCameraSource(ContextMixin):
     """A camera module by its number, in real time.
 
-    The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`. A camera may
-    give another format, which is converted. Frames come no faster than settings.fps, while the sensor runs as
-    fast as the longest exposure demands.
+    The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`. Another
+    format, if the camera gives one, is converted. Frames come no faster than settings.fps, while the sensor
+    runs as fast as the longest exposure demands.
 
     Raises MissingLibraryError without picamera2, SourceError where the camera cannot be used or is lost.
     """
@@ -217,8 +217,8 @@ def choose_sensor_mode(
     """The sensor mode with the widest view, as picamera2's `sensor` configuration.
 
     libcamera itself takes the mode nearest in size, which on several sensors shows only the middle of the
-    scene. Among the widest modes: one that is large enough (size: width, height px) and fast enough (fps), then
-    the smallest. None where the modes say too little.
+    scene. Among the widest modes: one that is large enough (size: width, height px) and fast enough (fps),
+    then the smallest. None where the modes say too little.
     """
     known = [mode for mode in modes if {"size", "bit_depth", "crop_limits", "fps"} <= set(mode)]
     if not known:
