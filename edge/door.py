@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from edge.config.reading import Config
 from edge.counts import Counts
 from edge.decision import Policy
-from edge.errors import MaskEdgeError, ModelError, one_line
+from edge.errors import MaskEdgeError, one_line
 from edge.host.sdnotify import Supervision
-from edge.inference.card import load_card
 from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
-from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
+from edge.inference.faces import FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
+from edge.inference.shipped import build_classifier, build_detector, detector_input_size
 from edge.loop import Loop
 from edge.picture_health import STREAM_STILL_S, PictureHealth
 from edge.pipeline import Pipeline
@@ -30,19 +28,6 @@ from edge.sources.opening import is_stream, open_source
 from edge.tracking import Tracker
 
 log = logging.getLogger(__name__)
-
-_BESIDE, _INSTALLED = (
-    Path(__file__).resolve().parent.parent / "models",
-    Path(sys.prefix) / "share" / "mask-edge" / "models",
-)
-MODELS = _BESIDE if _BESIDE.is_dir() else _INSTALLED
-"""The shipped models: beside the package in a checkout, under the environment's share/ where pip has put them."""
-
-CLASSIFIER, DETECTOR, WIDE_DETECTOR = (
-    "mask_classifier.tflite",
-    "face_detector.tflite",
-    "face_detector_wide.tflite",
-)
 
 HOLDING_SCORE = 0.75
 """A face that is followed needs this part of the score threshold."""
@@ -124,8 +109,6 @@ def open_camera(config: Config) -> Source:
 def camera_settings(config: Config) -> CameraSettings:
     """What is asked of a camera, and a small view of just the detector's input size. Raises ModelError."""
     source, camera = config.source, config.camera
-    model = detector_path(config)
-    card = load_card(model) if model else None
     return CameraSettings(
         source.width,
         source.height,
@@ -134,44 +117,8 @@ def camera_settings(config: Config) -> CameraSettings:
         camera.vflip,
         camera.rotation,
         camera.exposure_max_ms,
-        (card.width, card.height) if card else None,
+        detector_input_size(config.detector),
     )
-
-
-def configured_detector(config: Config) -> Path | None:
-    """The file that `[detector] model` asks for, whether it is there or not; None for the cascade."""
-    model = config.detector.model
-    named = {"auto": MODELS / DETECTOR, "wide": MODELS / WIDE_DETECTOR, "cascade": None}
-    return named[model] if model in named else Path(model)
-
-
-def detector_path(config: Config) -> Path | None:
-    """The face detector's file; None for the cascade, to which `auto` falls back where its file is missing."""
-    path = configured_detector(config)
-    return None if path and config.detector.model == "auto" and not path.is_file() else path
-
-
-def build_detector(config: Config) -> FaceDetector:
-    """The configured face detector. Raises ModelError or MissingLibraryError."""
-    settings, path = config.detector, detector_path(config)
-    if path is None:
-        return CascadeFaceDetector()
-    return SSDFaceDetector(path, settings.threads, settings.score_threshold or None)
-
-
-def classifier_path(config: Config) -> Path:
-    """The configured mask classifier's file."""
-    return MODELS / CLASSIFIER if config.classifier.model == "auto" else Path(config.classifier.model)
-
-
-def build_classifier(config: Config) -> MaskClassifier:
-    """The configured mask classifier. Raises ModelError or MissingLibraryError."""
-    settings, path = config.classifier, classifier_path(config)
-    if settings.model == "auto" and not path.is_file():
-        raise ModelError(
-            f"{path}: the shipped classifier is missing", "install again, or set [classifier] model"
-        )
-    return MaskClassifier(path, settings.threads)
 
 
 def build_accelerator(
@@ -200,7 +147,7 @@ def build_health(config: Config) -> PictureHealth:
 
 def build_pipeline(config: Config, live: bool) -> Pipeline:
     """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
-    detector, classifier = build_detector(config), build_classifier(config)
+    detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     sure_score, min_score = 0.0, None
     if isinstance(detector, SSDFaceDetector):
         threshold = detector.score_threshold

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from edge.commands.options import Commands, configure
-from edge.door import build_accelerator, build_classifier, build_detector
+from edge.door import build_accelerator
 from edge.errors import PictureError
 from edge.inference.faces import FaceDetector
 from edge.inference.masks import MaskClassifier
+from edge.inference.shipped import build_classifier, build_detector
 from edge.pictures.annotate import WORDS, annotate
 from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import crop
@@ -44,7 +45,7 @@ def handle(arguments: argparse.Namespace) -> int:
     config = configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
     annotated = Path(arguments.annotate) if arguments.annotate else None
     paths = [Path(path) for path in arguments.paths]
-    detector, classifier = build_detector(config), build_classifier(config)
+    detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     with build_accelerator(config, detector, classifier, live=False) or nullcontext():
         return run_image(paths, detector, classifier, arguments.min_score or 0.0, annotated, arguments.json)
 

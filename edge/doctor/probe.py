@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from edge.config.reading import Config, load_config
-from edge.door import build_accelerator, build_classifier, build_detector, camera_settings
+from edge.door import build_accelerator, camera_settings
 from edge.errors import MaskEdgeError, one_line
 from edge.inference.interpreter import import_runtime
+from edge.inference.shipped import build_classifier, build_detector
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
 from edge.sources.base import Source
@@ -28,7 +29,7 @@ def probe_models(config: Config) -> dict[str, Any]:
     """Runtime, versions (OpenCV's, to see that it can be imported), and the time of each stage's second inference, ms. Raises MaskEdgeError."""
     runtime = import_runtime()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), 0, 0.0, "doctor")
-    detector, classifier = build_detector(config), build_classifier(config)
+    detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     stages: dict[str, Callable[[], object]] = {
         "detector": lambda: detector.detect(frame),
         "classifier": lambda: classifier.classify([frame.pixels[:224, :224]]),
@@ -96,7 +97,9 @@ def _milliseconds(run: Callable[[], object]) -> float:
 def probe_coral(config: Config) -> dict[str, Any]:
     """The door's own trial of the Edge TPU: whether it would be used, and why not. Raises MaskEdgeError."""
     with (
-        build_accelerator(config, build_detector(config), build_classifier(config), live=False)
+        build_accelerator(
+            config, build_detector(config.detector), build_classifier(config.classifier), live=False
+        )
         or nullcontext() as accelerator
     ):
         return {

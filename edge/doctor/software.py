@@ -10,10 +10,10 @@ from pathlib import Path
 from edge.config.reading import Config
 from edge.doctor.check import Context
 from edge.doctor.probing import last_json, run_probe
-from edge.door import classifier_path, configured_detector
 from edge.errors import MaskEdgeError
 from edge.host.findings import Finding, fail, fail_for, ok
 from edge.inference.card import load_card
+from edge.inference.shipped import asked_detector, classifier_path, falls_back
 from edge.optional import installed
 
 PROBE_S = 60.0
@@ -41,6 +41,9 @@ def check_config(context: Context) -> Finding:
 
 def check_models(context: Context) -> Finding:
     """Each model is there, whole, and the one that its card describes."""
+    advice = falls_back(context.config.detector)
+    if advice:
+        return fail(*advice)
     paths = model_paths(context.config)
     try:
         cards = [load_card(path) for path in paths]
@@ -88,5 +91,5 @@ def model_paths(config: Config) -> list[Path]:
 
     Not the door's own fall-back to it: a detector that is missing is a finding.
     """
-    detector = configured_detector(config)
-    return [*([detector] if detector else []), classifier_path(config)]
+    detector = asked_detector(config.detector)
+    return [*([detector] if detector else []), classifier_path(config.classifier)]

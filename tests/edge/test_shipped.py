@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.config.reading import Config, DetectorConfig
-from edge.door import MODELS, build_classifier, build_detector, build_pipeline
+from edge.config.reading import Config
+from edge.config.tables import ClassifierConfig, DetectorConfig
+from edge.door import build_pipeline
 from edge.inference.card import load_card
+from edge.inference.shipped import MODELS, build_classifier, build_detector
 from edge.pictures.files import read_picture
 from edge.preprocess import resize
 from edge.sources.demo import PORTRAIT, DemoSource
@@ -28,7 +30,7 @@ def test_every_model_has_a_card_that_fits_and_tells_people_what_they_need(path):
 
 
 def test_the_classifier_ships():
-    assert build_classifier(Config()).card.labels == (
+    assert build_classifier(ClassifierConfig()).card.labels == (
         Label.WITH_MASK,
         Label.WITHOUT_MASK,
         Label.INCORRECT_MASK,
@@ -51,10 +53,7 @@ def test_the_wide_detector_sees_small_faces_that_the_other_does_not():
     """A wall of 35 portraits whose faces are 16 px high."""
     portrait = resize(read_picture(PORTRAIT), 90, 90)
     frame = Frame(np.tile(portrait, (5, 7, 1)), 0, 0.0, "wall")
-    found = {
-        name: len(build_detector(Config(detector=DetectorConfig(model=name))).detect(frame))
-        for name in ("auto", "wide")
-    }
+    found = {name: len(build_detector(DetectorConfig(model=name)).detect(frame)) for name in ("auto", "wide")}
     assert found["wide"] >= 30
     assert found["auto"] <= 0.8 * found["wide"]
 

@@ -12,6 +12,14 @@ from tests.boardtree import write
 from tests.edge.doctor.builders import TINY, completed, context
 
 
+def test_a_missing_detector_is_a_finding_although_the_door_works_with_the_cascade(tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.inference.shipped.MODELS", tmp_path)
+    result = software.check_models(context(tmp_path, Config()))
+    assert result.status is Status.FAIL
+    assert "face_detector.tflite is missing: OpenCV's cascade" in result.detail
+    assert result.next.startswith("install again")
+
+
 def test_a_wrong_configuration_is_a_finding_and_the_others_go_on(tmp_path):
     path = tmp_path / "c.toml"
     path.write_text("[sorce]\n")

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from edge.commands.image import find_faces
-from edge.door import CLASSIFIER, DETECTOR, MODELS, WIDE_DETECTOR
 from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import import_runtime
 from edge.inference.masks import MaskClassifier
+from edge.inference.shipped import CLASSIFIER, DETECTOR, MODELS, WIDE_DETECTOR
 from edge.pictures.files import find_pictures, read_picture
 from edge.preprocess import crop, resize
 from edge.types import Frame
