@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 
 from edge.commands.doctor import CHECKS
-from edge.commands.main import build_parser, main
+from edge.commands.main import main
+from edge.commands.parser import build_parser
 from edge.config.reading import Config, as_tables, load_config
 from edge.errors import ConfigError, MaskEdgeError, UsageError
 from edge.host.logs import set_up_logging
 from edge.pictures.files import write_picture
-from edge.sinks.jsonl import JsonLinesSink
+from edge.sinks.jsonl import JsonLinesConfig, JsonLinesSink
 from edge.types import Event, EventKind, Label, State, TrackStatus
 from tests.builders import DATA, ROOT
 from tests.edge.sinks.builders import make_result
@@ -198,7 +199,7 @@ def test_json_lines(tmp_path):
     event = Event(EventKind.CHANGED, 1, Label.UNKNOWN, Label.WITH_MASK, 0.0)
     result = make_result(events=[event])
     result = replace(result, frame=replace(result.frame, file="door.jpg"), degraded="the Edge TPU has gone")
-    sink = JsonLinesSink(str(tmp_path / "events.jsonl"))
+    sink = JsonLinesSink(JsonLinesConfig(str(tmp_path / "events.jsonl")))
     sink.handle(result)
     sink.close()
     line = json.loads((tmp_path / "events.jsonl").read_text())

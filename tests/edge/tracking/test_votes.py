@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge import tracking
 from edge.tracking import mean_scores
 from edge.types import Classification, Label
 from tests.builders import make_detection, make_tracker, make_verdict
@@ -188,6 +189,15 @@ def test_a_lead_of_a_tenth_is_enough(tracker):
     mixed(tracker, B, W, 0.56, 2.0)
     mixed(tracker, B, W, 0.56, 2.5)
     assert label_of(tracker) is B
+
+
+@pytest.mark.parametrize(("lead", "label"), [(0.25, B), (0.25 + 2**-20, W)])
+def test_a_lead_that_just_reaches_the_limit_is_enough(tracker, monkeypatch, lead, label):
+    monkeypatch.setattr(tracking, "MIN_LEAD", lead)
+    look(tracker, W, 1.0)
+    mixed(tracker, B, W, 0.625, 2.0)  # leads by exactly 0.25
+    mixed(tracker, B, W, 0.625, 2.5)
+    assert label_of(tracker) is label
 
 
 def test_a_lead_that_shrinks_below_the_limit_begins_anew(tracker):
