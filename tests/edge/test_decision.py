@@ -72,10 +72,10 @@ def test_every_frame_is_counted_anew():
     ("allowed", "labels", "state", "cause"),
     [
         (1, (MASK,), State.PASS, ALL_MASKED),
-        (1, (MASK, MASK), State.DENY, "one at a time"),
+        (1, (MASK, MASK), State.DENY, TOO_MANY),
         (2, (MASK, MASK), State.PASS, ALL_MASKED),
-        (2, (MASK, MASK, UNKNOWN), State.DENY, "2 at a time"),
-        (2, (BARE, WRONG, UNKNOWN), State.DENY, "2 at a time"),
+        (2, (MASK, MASK, UNKNOWN), State.DENY, TOO_MANY),
+        (2, (BARE, WRONG, UNKNOWN), State.DENY, TOO_MANY),
         (2, (BARE, WRONG), State.DENY, NO_MASK),
         (1, (), State.IDLE, NOBODY),
         (0, (MASK,) * 9, State.PASS, ALL_MASKED),

@@ -56,6 +56,11 @@ def mutmut(folder: Path, *words: str) -> str:
     ).stdout
 
 
+def without_spinner(text: str) -> str:
+    """What mutmut printed, without the lines that begin with a braille dot: they only show that it runs."""
+    return "\n".join(line for line in text.splitlines() if not "\u2800" <= line.lstrip()[:1] <= "\u28ff")
+
+
 def read_mutants(folder: Path) -> Iterator[Mutant]:
     """All mutants of a finished run; those that survived with their difference to the original."""
     for line in mutmut(folder, "results", "--all", "true").splitlines():
@@ -74,9 +79,8 @@ def main() -> int:
         try:
             mutmut(folder, "run", "--max-children", str(os.cpu_count() or 1))
         except subprocess.CalledProcessError as error:
-            print(
-                error.stdout, error.stderr, "mutmut broke off; do the tests pass?", sep="\n", file=sys.stderr
-            )
+            print(without_spinner(error.stdout + error.stderr), file=sys.stderr)
+            print("mutmut broke off; do the tests pass?", file=sys.stderr)
             return 1
         return report(list(read_mutants(folder)), read_equivalents(), print)
 
