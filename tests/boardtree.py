@@ -2,7 +2,13 @@
 
 from pathlib import Path
 
-OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux {number} ({name})"\nNAME="Debian GNU/Linux"\nVERSION_ID="{number}"\nVERSION_CODENAME={name}\nID=debian\n'
+OS_RELEASE = """\
+PRETTY_NAME="Debian GNU/Linux {number} ({name})"
+NAME="Debian GNU/Linux"
+VERSION_ID="{number}"
+VERSION_CODENAME={name}
+ID=debian
+"""
 
 
 def write(root: Path, path: str, text: str) -> None:
@@ -32,7 +38,7 @@ def make_pi(
     write(
         root,
         "proc/meminfo",
-        f"MemTotal:        3884360 kB\nMemFree:         2000000 kB\nMemAvailable:    {available_mb * 1024} kB\n",
+        f"MemTotal: 3884360 kB\nMemFree:  2000000 kB\nMemAvailable: {available_mb * 1024} kB\n",
     )
     write(root, "proc/self/statm", "40000 25600 9000 1 0 30000 0\n")
     write(root, "sys/class/thermal/thermal_zone0/type", "cpu-thermal\n")

@@ -20,7 +20,7 @@ def shared() -> Path:
 
 @pytest.fixture
 def model_copy(tmp_path):
-    """A function that copies a tiny model with its card, changed as asked: model_copy("blobs", {"task": "x"})."""
+    """A function that copies a tiny model and changes its card: model_copy("blobs", {"task": "x"})."""
 
     def copy(name: str, changes: dict | None = None, content: bytes | None = None, card: bool = True) -> Path:
         path = tmp_path / f"{name}.tflite"
@@ -45,7 +45,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture
 def stick(tmp_path, monkeypatch):
-    """A pretended Edge TPU, plugged in, which this process and its children see instead of the machine's own."""
+    """A pretended Edge TPU, plugged in. This process and its children see it instead of the machine's own."""
     stick = FakeStick(tmp_path)
     monkeypatch.setattr(sysfs, "SYS", stick.sys)
     monkeypatch.setattr(sysfs, "DEV", stick.dev)

@@ -1,4 +1,7 @@
-"""A Coral Edge TPU without one: a library that TFLite loads as its delegate, a sysfs tree, and compiled twins of the tiny models."""
+"""A Coral Edge TPU without one.
+
+A library that TFLite loads as its delegate, a sysfs tree, and compiled twins of the tiny models.
+"""
 
 import json
 import shutil
@@ -34,7 +37,7 @@ def build_library(folder: Path) -> Path:
 
 
 class FakeStick:
-    """A sysfs tree with a stick that can be plugged and unplugged, and a word for the library on how to behave."""
+    """A sysfs tree with a stick to plug and unplug, and a file that tells the library how to behave."""
 
     def __init__(self, folder: Path) -> None:
         self.sys, self.dev, self.script = folder / "sys", folder / "dev", folder / "behaviour"
@@ -117,7 +120,7 @@ class Clock:
 def make_accelerator(
     models: list[TFLiteModel], library: Path, clock: Callable[[], float], **settings
 ) -> Accelerator:
-    """slow_at, infer_s: the fake runs on this CPU, which may be busy, and must not be held to be slow for that."""
+    """The fake runs on this CPU, which may be busy: slow_at and infer_s keep it from being called slow."""
     return Accelerator(
         models,
         AcceleratorSettings(library=str(library), **({"slow_at": 1e6, "infer_s": 30.0} | settings)),

@@ -1,5 +1,6 @@
-"""Stands in for the modules picamera2 and libcamera: the calls that edge/sources/picamera.py makes, as picamera2 0.3.38 answers them.
+"""Stands in for the modules picamera2 and libcamera.
 
+It has the calls that edge/sources/picamera.py makes, and answers as picamera2 0.3.38 does.
 The same source runs on the real picamera2 in tests/pi/picamera2.sh.
 """
 
@@ -253,7 +254,7 @@ class FakePicamera2:
 
 
 def install(monkeypatch, *devices: Device) -> None:
-    """Puts the fakes where `import picamera2` and `import libcamera` find them, with these devices plugged in."""
+    """Put the fakes where `import picamera2` and `import libcamera` find them."""
     FakePicamera2.devices = list(devices)
     picamera2, libcamera = ModuleType("picamera2"), ModuleType("libcamera")
     picamera2.Picamera2 = FakePicamera2

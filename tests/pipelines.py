@@ -1,4 +1,7 @@
-"""The whole path with tiny models: `blobs` finds bright cells, `brightness` calls white masked and grey worn wrongly."""
+"""The whole path with tiny models.
+
+`blobs` finds bright cells; `brightness` says mask for white and mask worn wrong for grey.
+"""
 
 import numpy as np
 

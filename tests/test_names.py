@@ -1,4 +1,4 @@
-"""No module is named by a string that stays behind when the module moves; and names that must be text are right."""
+"""No module is named by a string, which would stay behind when the module moves; names in texts are right."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ from tests.builders import ROOT
 from tests.source import MODULES, PACKAGES, parse
 
 ALLOWED = {
-    "convert.quantize": "the command that a model's card shows, as it is typed; its name is promised to users",
+    "convert.quantize": "the command that a model's card shows; its name is promised to users",
 }
 """Module name -> why a string has to hold it."""
 
@@ -51,7 +51,7 @@ def test_an_exception_is_needed(name):
 
 
 def test_every_command_that_a_text_names_is_there():
-    """Cures of errors, the README, the docs, units and scripts: `python -m training.train` must be a module."""
+    """In cures, docs, units and scripts: what `python -m` runs must be a module."""
     wrong = {
         f"{path}: {found[0]}"
         for path, text in tracked_texts().items()

@@ -50,7 +50,7 @@ def brightness() -> None:
 
 
 def blobs() -> None:
-    """A detector of 64x48 pictures: one level of stride 16, one anchor of 16x16, every bright cell is a face."""
+    """A detector for 64x48 px: one level of stride 16, one anchor of 16x16, each bright cell is a face."""
     inputs = keras.Input((48, 64, 3))
     cells = keras.layers.AveragePooling2D(16)(inputs)
     scores, boxes = keras.layers.Conv2D(1, 1, name="scores"), keras.layers.Conv2D(4, 1, name="boxes")
@@ -71,7 +71,10 @@ def blobs() -> None:
 
 
 class Postprocessed(tf.Module):
-    """`blobs` as TensorFlow's object detection exports its models: TFLite's own operation decodes, its outputs are renamed."""
+    """`blobs` as TensorFlow's object detection exports its models.
+
+    TFLite's own operation decodes the boxes, and its outputs are renamed.
+    """
 
     @tf.function(experimental_implements=POSTPROCESS)
     def postprocess(self, boxes, scores, anchors):

@@ -1,4 +1,7 @@
-"""Pictures as a camera really gives them: sensor noise, a lens cap in the dark, a finger on the lens, an encoder that repeats a still scene."""
+"""Frames as a camera really gives them.
+
+Sensor noise, a lens cap in the dark, a finger on the lens, an encoder that repeats a still scene.
+"""
 
 import cv2
 import numpy as np
@@ -21,7 +24,7 @@ def scene(brightness: float = 1.0) -> Pixels:
 
 
 def shoot(picture, noise: float, at: float, preview: bool = False) -> Frame:
-    """An exposure: Gaussian sensor noise (standard deviation in grey levels), clipped to 8 bits as a converter does."""
+    """An exposure with Gaussian sensor noise (standard deviation in grey levels), clipped to 8 bits."""
     rng = np.random.default_rng(round(at * 1000))
     pixels = np.clip(picture + rng.normal(0, noise, picture.shape), 0, 255).round().astype(np.uint8)
     return Frame(

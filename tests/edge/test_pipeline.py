@@ -41,9 +41,10 @@ def test_a_black_picture_is_uncertain_never_pass():
 
 
 def test_the_detector_reads_the_preview_and_crops_are_cut_from_the_full_view():
-    """One bright cell of 16x16 px in the middle of a preview of 64x48 is, in a full view of 1280x720, 20 times as wide and 15 times as high.
+    """One bright cell of 16x16 px in the middle of a preview of 64x48 px; the full view has 1280x720 px.
 
-    The tiny detector makes its boxes exp(-0.4) times as high as the cell: (24 +- 8) * 20 across, (24 +- 8 * 0.67032) * 15 down.
+    There the cell is 20 times as wide and 15 times as high. The tiny detector makes its boxes exp(-0.4) times
+    as high as the cell: (24 +- 8) * 20 across, (24 +- 8 * 0.67032) * 15 down.
     """
     pipeline = build(live=True)
     crops = []

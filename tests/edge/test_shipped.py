@@ -39,7 +39,10 @@ def test_the_classifier_ships():
 
 @pytest.mark.parametrize("detector", ["auto", "wide"])
 def test_the_demo_tells_its_story(detector):
-    """Nobody, bare, masked, nose bare, masked, nobody: in this order, and nothing else for longer than it takes to look."""
+    """Nobody, no mask, mask, nose bare, mask, nobody: in this order.
+
+    Nothing else is said for longer than it takes to look.
+    """
     pipeline = build_pipeline(Config(detector=DetectorConfig(model=detector)), live=False)
     states = []
     with DemoSource(18) as source:

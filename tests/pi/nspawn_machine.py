@@ -29,7 +29,8 @@ BOOT = """
 mount -t tmpfs tmpfs /run
 umount -R /sys/fs/cgroup 2>/dev/null
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet -D "$1" --boot --register=no --keep-unit --console=pipe --resolv-conf=copy-host
+exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet -D "$1" \\
+    --boot --register=no --keep-unit --console=pipe --resolv-conf=copy-host
 """
 """In a namespace of its own, so that the host's systemd, if it has one, is left alone."""
 
@@ -37,7 +38,7 @@ PASSING = re.compile(
     r"/(proc|sys|dev|run|tmp|var/tmp|var/log|var/cache|var/lib/apt|var/lib/dpkg|var/lib/systemd|etc/ssl)(/|$)"
     r"|__pycache__|/etc/(passwd|group|g?shadow|sub[ug]id)-$"
 )
-"""Where files come and go by themselves, apt's own bookkeeping, and the copies that useradd makes of what was before."""
+"""Where files come and go by themselves: apt's bookkeeping, and useradd's copies of old files."""
 
 
 class Failed(Exception):
@@ -53,7 +54,7 @@ def default_cache() -> Path:
 
 
 def host_mirror() -> str:
-    """The first Debian mirror of this machine's own apt; empty, if it has none: mmdebstrap's own default then."""
+    """The first Debian mirror of this machine's apt; empty where it has none, for mmdebstrap's default."""
     text = "\n".join(path.read_text() for path in Path("/etc/apt").glob("sources.list*/*.sources"))
     text += "\n".join(path.read_text() for path in [Path("/etc/apt/sources.list")] if path.is_file())
     found = re.search(r"^(?:URIs:|deb) *(?:\[.*?\] *)?(\S+/debian/?)\b", text, re.MULTILINE)
@@ -83,7 +84,7 @@ def make_tar(cache: Path, release: str, mirror: str) -> Path:
 
 
 def unpack(tar: Path, root: Path) -> Path:
-    """A fresh root with this machine's way to the network: certificates, /etc/hosts, and pip's index if it has its own."""
+    """A fresh root with this machine's way to the network: certificates, /etc/hosts, pip's index."""
     root.mkdir()
     subprocess.run(["tar", "-C", str(root), "-xf", str(tar)], check=True)
     shutil.copy("/etc/hosts", root / "etc/hosts")

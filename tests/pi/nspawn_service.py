@@ -3,12 +3,14 @@
 
     sudo tests/pi/nspawn_service.py [--release bookworm] [--cache DIR]
 
-Needs root, a network, and `apt install mmdebstrap systemd-container`. Builds a minimal root per release (kept in the cache folder as a tar),
-boots it, and goes through a service's life: install, boot, crash, hang, reboot, upgrade, three upgrades that fail, uninstall. It prints what it
-sees, and exits 1 if any step failed.
+Needs root, a network, and `apt install mmdebstrap systemd-container`. Builds a minimal root for each
+release (kept in the cache folder as a tar), boots it, and goes through a service's life: install, boot,
+crash, hang, reboot, upgrade, three upgrades that fail, uninstall. It prints what it sees, and exits 1 if
+any step failed.
 
-What is stood in for: the machine is a PC's (amd64) and has no camera, so the service decides on the built-in demo scene; Raspberry Pi's own apt
-archive is not used, so python3-lgpio and python3-picamera2 are absent, and setup.sh has to do without.
+What is stood in for: the machine is a PC's (amd64) and has no camera, so the service decides on the
+built-in demo scene; Raspberry Pi's own apt archive is not used, so python3-lgpio and python3-picamera2
+are absent, and setup.sh has to do without them.
 """
 
 from __future__ import annotations
@@ -119,10 +121,8 @@ class Life:
             text, failed = step(), False
         except (Failed, subprocess.TimeoutExpired) as error:
             text, failed = str(error), True
-        print(
-            f"{'FAILED' if failed else 'ok':7}{step.__name__.replace('_', ' ')} ({time.monotonic() - start:.0f} s)",
-            flush=True,
-        )
+        name, seconds = step.__name__.replace("_", " "), time.monotonic() - start
+        print(f"{'FAILED' if failed else 'ok':7}{name} ({seconds:.0f} s)", flush=True)
         print("".join(f"           {line}\n" for line in text.splitlines()), end="", flush=True)
         return failed
 
@@ -132,7 +132,8 @@ class Life:
         """A fresh card."""
         state = self.machine.boot()
         self.before, self.packages = self.machine.files(), self.machine.packages()
-        return f"systemd: {state}; {self._shell('systemctl --version | head -1; python3 -V')}; {len(self.before)} files"
+        versions = self._shell("systemctl --version | head -1; python3 -V")
+        return f"systemd: {state}; {versions}; {len(self.before)} files"
 
     def dry_run(self) -> str:
         """Says what it would do and does nothing."""
@@ -152,10 +153,12 @@ class Life:
             "/opt/mask-edge/current/bin/python -m pip list --local --format freeze 2>/dev/null | tr '\\n' ' '"
         )
         places = self._shell(
-            "cd / && /opt/mask-edge/current/bin/python -c 'import numpy, cv2; print(numpy.__version__, numpy.__file__, cv2.__file__)'"
+            "cd / && /opt/mask-edge/current/bin/python -c "
+            "'import numpy, cv2; print(numpy.__version__, numpy.__file__, cv2.__file__)'"
         )
+        used = f"{self.machine.disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest of apt"
         return (
-            f"{lines_of(text)}\nin {seconds:.0f} s; disk: {self.machine.disk() - disk} MB, of that {sizes} MB in /opt/mask-edge, the rest of apt\n"
+            f"{lines_of(text)}\nin {seconds:.0f} s; disk: {used}\n"
             f"in the environment: {own}\nseen from it: {places}"
         )
 
@@ -172,7 +175,8 @@ class Life:
         )
         took = self._wait_for_decisions()
         memory = self._shell("grep VmRSS /proc/$(systemctl show -P MainPID mask-edge)/status").split()[1]
-        return f"idle, deny and pass within {took:.0f} s; status: {self._show('StatusText')}; {int(memory) // 1024} MB resident\n{self._log(12)}"
+        status = f"status: {self._show('StatusText')}; {int(memory) // 1024} MB resident"
+        return f"idle, deny and pass within {took:.0f} s; {status}\n{self._log(12)}"
 
     def doctor(self) -> str:
         """As the farewell of setup.sh proposes it. It finds no fault."""
@@ -211,7 +215,8 @@ class Life:
             150,
             "another process is active",
         )
-        return f"active again after {took:.1f} s (WatchdogSec {self._show('WatchdogUSec')})\n{self._log(60, 'atchdog|Fatal|File|Main process')}"
+        log = self._log(60, "atchdog|Fatal|File|Main process")
+        return f"active again after {took:.1f} s (WatchdogSec {self._show('WatchdogUSec')})\n{log}"
 
     def reboot(self) -> str:
         """The service comes up by itself."""
@@ -274,7 +279,9 @@ class Life:
         debris = self._shell("ls /opt/mask-edge")
         self._setup()
         self._expect(self._version() != old and self._pid() != pid, "the second run did not upgrade")
-        return f"after the cut: {' '.join(debris.split())}; {old} still ran\nafter the next run: {' '.join(self._shell('ls /opt/mask-edge').split())}"
+        left = self._shell("ls /opt/mask-edge").split()
+        cut = f"after the cut: {' '.join(debris.split())}; {old} still ran"
+        return f"{cut}\nafter the next run: {' '.join(left)}"
 
     def upgrade_that_does_not_import(self) -> str:
         """Noticed before anything is switched over."""
@@ -312,7 +319,7 @@ class Life:
         return f"{lines_of(text)}\nleft: {' '.join(left)}"
 
     def elsewhere(self) -> str:
-        """Installed again with every flag; the settings of before are still there, and the service stays off."""
+        """Installed again with every flag; the earlier settings are still there, the service stays off."""
         settings = self._shell("sha256sum /etc/mask-edge/config.toml")
         text = self._setup("--prefix", "/srv/door", "--coral", "none", "--no-start")
         self._expect(
@@ -337,9 +344,8 @@ class Life:
         """And with the Debian packages that came with it: as before."""
         text = self._shell("/srv/door/setup.sh --uninstall --purge --yes 2>&1")
         # Not `apt autoremove`: it keeps what came as a dependency if another package so much as suggests it.
-        self._shell(
-            f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {' '.join(self.machine.packages() - self.packages)}"
-        )
+        packages = " ".join(self.machine.packages() - self.packages)
+        self._shell(f"DEBIAN_FRONTEND=noninteractive apt-get purge -y -q {packages}")
         after = {path for path in self.machine.files() if not path.startswith(INSIDE)}
         before = {path for path in self.before if not path.startswith(INSIDE)}
         self._expect(

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Soak: the service's loop for a long time on the built-in scene, paced as a camera would be. Is its memory steady?
+"""Soak: the loop runs for a long time on the built-in scene, paced like a camera. Is its memory steady?
 
     python tests/pi/soak.py --minutes 30            # someone at the door every 18 s: a busy door
     python tests/pi/soak.py --minutes 10 --idle     # nobody ever comes
     python tests/pi/soak.py --minutes 30 -- --source usb:0 --config /etc/mask-edge/config.toml
 
-Runs `python -m edge run` in a process of its own and reads its resident memory, threads, open files and processor time from /proc every 10 s; writes
-them to OUT.csv, and the log to OUT.log. At the end: figures, log bytes per hour, and the memory's slope with its 95 % interval.
-Exits 1 if the process ended by itself, or if memory, threads or files grow.
+Runs `python -m edge run` in a process of its own and reads its resident memory, threads, open files and
+processor time from /proc every 10 s; writes them to OUT.csv, and the log to OUT.log. At the end: figures,
+log bytes per hour, and the memory's slope with its 95 % interval. Exits 1 if the process ended by itself,
+or if memory, threads or files grow.
 
-The slope is a least-squares line without the first part of the run (caches fill, the allocator settles). Memory readings follow one another closely:
-the line's standard error is widened by sqrt((1 + r) / (1 - r)), r being the residuals' lag-1 autocorrelation (Santer et al. 2000, JGR 105).
+The slope is a least-squares line without the first part of the run (caches fill, the allocator settles).
+Memory readings depend on the ones before: the line's standard error is widened by
+sqrt((1 + r) / (1 - r)), r being the residuals' lag-1 autocorrelation (Santer et al. 2000, JGR 105).
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ IDLE_SCENE = "from edge.sources import demo; demo.SCENE = ((18.0, 'nobody'),)"
 
 @dataclass(frozen=True)
 class Sample:
-    """What /proc says of the process. memory_mb: resident; of it anonymous_mb is what a leak would add to. cpu_s: since its start."""
+    """What /proc says of the process.
+
+    memory_mb is resident; a leak would add to anonymous_mb, a part of it. cpu_s counts from the start.
+    """
 
     seconds: float
     memory_mb: float
@@ -131,20 +136,18 @@ def report(samples: list[Sample], arguments: argparse.Namespace, clean: bool, co
         return 1
     first, last = settled[0], settled[-1]
     hours = (last.seconds - first.seconds) / 3600
-    print(
-        f"{last.seconds / 60:.1f} min, the first {first.seconds / 60:.1f} left out; {(last.cpu_s - first.cpu_s) / hours / 36:.0f} % of one core"
-    )
-    print(
-        f"resident memory: {samples[0].memory_mb:.1f} MB at the start, {first.memory_mb:.1f} settled, {last.memory_mb:.1f} at the end"
-    )
+    busy = (last.cpu_s - first.cpu_s) / hours / 36
+    measured = f"{last.seconds / 60:.1f} min, the first {first.seconds / 60:.1f} left out"
+    print(f"{measured}; {busy:.0f} % of one core")
+    memory = f"{first.memory_mb:.1f} settled, {last.memory_mb:.1f} at the end"
+    print(f"resident memory: {samples[0].memory_mb:.1f} MB at the start, {memory}")
     bad = False
     for name in ("memory_mb", "anonymous_mb"):
         line = fit([sample.seconds for sample in settled], [getattr(sample, name) for sample in settled])
         bad |= line.grows
         verdict = "grows" if line.grows else "steady: the interval holds 0, or it shrinks"
-        print(
-            f"{name}: {line.slope:+.3f} MB an hour, 95 % interval {line.slope - line.margin:+.3f} to {line.slope + line.margin:+.3f}: {verdict}"
-        )
+        interval = f"{line.slope - line.margin:+.3f} to {line.slope + line.margin:+.3f}"
+        print(f"{name}: {line.slope:+.3f} MB an hour, 95 % interval {interval}: {verdict}")
     for name in ("threads", "files"):
         values = [getattr(sample, name) for sample in settled]
         bad |= (
@@ -153,9 +156,8 @@ def report(samples: list[Sample], arguments: argparse.Namespace, clean: bool, co
         print(f"{name}: {min(values)} to {max(values)}, {values[-1]} at the end")
     lines = log.read_bytes().splitlines()
     size, total = log.stat().st_size, last.seconds / 3600
-    print(
-        f"log: {len(lines)} lines, {size} bytes: {len(lines) / total:.0f} lines and {size / total / 1000:.1f} kB an hour"
-    )
+    rate = f"{len(lines) / total:.0f} lines and {size / total / 1000:.1f} kB an hour"
+    print(f"log: {len(lines)} lines, {size} bytes: {rate}")
     return 1 if bad else 0
 
 

@@ -1,4 +1,4 @@
-"""What setup.sh says of a Coral Edge TPU and its library, on machines that are only pretended. It changes nothing here."""
+"""What setup.sh says of a Coral Edge TPU and its library, on pretended machines. It changes nothing here."""
 
 import subprocess
 
@@ -17,7 +17,7 @@ def machine(tmp_path):
         ["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]
     ).returncode:
         pytest.skip(
-            "this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run"
+            "the service is not made for this system's own python3: these tests of setup.sh were NOT run"
         )
     machine = FakeMachine(tmp_path)
     machine.command("ldconfig", "exit 0")
@@ -35,7 +35,8 @@ def library(machine: FakeMachine, version: str) -> None:
     """The version of the installed package, or empty."""
     machine.command(
         "dpkg-query",
-        f'case "$*" in *libedgetpu*) [ -n "{version}" ] && echo "{version}" || exit 1;; *) echo installed;; esac',
+        f'case "$*" in *libedgetpu*) [ -n "{version}" ] && echo "{version}" || exit 1;; '
+        "*) echo installed;; esac",
     )
 
 

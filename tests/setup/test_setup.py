@@ -1,6 +1,6 @@
-"""setup.sh on machines that are only pretended: commands on PATH and files below a folder stand in for them. It changes nothing here.
+"""setup.sh on pretended machines: commands on PATH and files below a folder stand in for them.
 
-The whole of it, on a system that boots, is tests/pi/nspawn_service.py.
+It changes nothing here. The whole of it, on a system that boots, is tests/pi/nspawn_service.py.
 """
 
 import os
@@ -75,7 +75,7 @@ def machine(tmp_path):
         ["/usr/bin/python3", "-c", "import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 13)])"]
     ).returncode:
         pytest.skip(
-            "this system's own python3 is none that the service is made for: these tests of setup.sh were NOT run"
+            "the service is not made for this system's own python3: these tests of setup.sh were NOT run"
         )
     return FakeMachine(tmp_path)
 

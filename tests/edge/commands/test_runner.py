@@ -72,7 +72,8 @@ def test_a_reader_that_goes_away_is_no_noise():
     """As in `python -m training.evaluate ... | head -1`: exit code 1, and nothing on stderr."""
     code = (
         "import sys; from edge.commands.runner import run_to_exit_code\n"
-        "sys.exit(run_to_exit_code(lambda: print('x' * 10**6) or 0, lambda line: print(line, file=sys.stderr)))"
+        "report = lambda line: print(line, file=sys.stderr)\n"
+        "sys.exit(run_to_exit_code(lambda: print('x' * 10**6) or 0, report))"
     )
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,4 +1,4 @@
-"""Several indicators at once: which are built, with which wiring, and that one that cannot be had leaves the others."""
+"""Several indicators at once: which are built, with which wiring; one that fails does not stop others."""
 
 import logging
 

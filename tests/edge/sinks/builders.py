@@ -31,7 +31,7 @@ def make_result(state=State.PASS, index=0, at=0.0, events=(), frame=True, label=
 
 
 def check_contract(sink):
-    """A sink has a name, takes results with and without a frame, changes nothing in them, and may be closed twice."""
+    """A sink has a name, takes results with and without a frame, changes none, and may be closed twice."""
     assert sink.name
     for index, state in enumerate(State):
         result = make_result(state, index, index * 0.1)

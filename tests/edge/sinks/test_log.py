@@ -75,9 +75,9 @@ def test_the_summary_counts_faces_that_come_and_says_how_the_board_is(caplog, tm
             )
         )
     line = caplog.records[-1].getMessage()
-    assert (
-        line
-        == "summary: 11 frames, 1.0 fps, p90 7 ms, 2 new faces, 0 dropped, 54 C, throttled, under-voltage, 100 MB"
+    assert line == (
+        "summary: 11 frames, 1.0 fps, p90 7 ms, 2 new faces, 0 dropped, "
+        "54 C, throttled, under-voltage, 100 MB"
     )
 
 

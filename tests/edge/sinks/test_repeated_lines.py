@@ -1,4 +1,4 @@
-"""What happens at the door stands in the log each time, however often it is the same: a line left out would mislead."""
+"""The log says each time what happens at the door, also when it says the same again: nothing is left out."""
 
 import io
 import logging

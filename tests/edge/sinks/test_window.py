@@ -50,7 +50,10 @@ def test_the_words_stand_wholly_in_the_banner_and_are_large(state, width, height
 
 
 def test_a_long_reason_is_shortened_not_cut_off():
-    reason = "no picture from the camera: /dev/video0 is gone, plug it in again, or look whether another program has it"
+    reason = (
+        "no picture from the camera: /dev/video0 is gone, "
+        "plug it in again, or look whether another program has it"
+    )
     out = draw_signboard(picture(State.UNCERTAIN, frame=False, reason=reason), 640, 480)
     ink = (out[480 - round(480 * BANNER) :] != np.array(GROUNDS[State.UNCERTAIN])).any(axis=2)
     assert not (ink[:, :5].any() or ink[:, -5:].any())
@@ -99,7 +102,10 @@ def test_labels_stay_in_the_view_and_off_each_other(monkeypatch):
 
 
 def test_a_single_label_is_readable_from_three_metres():
-    """Capitals of 1/20 of the monitor: 15 mm on 300 mm, 1/200 of 3 m. Measured as the height of the white ink on the label's ground."""
+    """Capitals of 1/20 of the monitor's height: 15 mm of 300 mm, seen from 3 m.
+
+    Measured as the height of the white ink on the label's ground.
+    """
     out = draw_signboard(picture(State.DENY, [face(250, 200, 100, Label.WITHOUT_MASK)]), 1280, 720)
     white = (out[: 720 - round(720 * BANNER)] > 240).all(axis=2)
     rows = np.flatnonzero(white.any(axis=1))

@@ -35,9 +35,9 @@ def source(request, tmp_path, monkeypatch):
 
 
 def test_contract(source):
-    """Frames are RGB uint8, count up, carry rising times and the source's name; after the last one `finished` is true and read gives None.
+    """Frames are RGB uint8, count up, and carry rising times and the source's name.
 
-    A camera has no last one: it is closed after some.
+    After the last frame `finished` is true and `read` gives None. A camera has no last frame: it is closed.
     """
     frames = []
     deadline = time.monotonic() + 10

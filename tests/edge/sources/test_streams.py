@@ -17,7 +17,7 @@ from tests.edge.sources.builders import read_one
 
 
 class StreamServer:
-    """Serves one picture of four colours again and again; `stop` closes all connections, as a camera that is switched off."""
+    """Serves one picture again and again; `stop` closes all connections, as a camera that is switched off."""
 
     def __init__(self, port: int = 0) -> None:
         pixels = np.zeros((48, 64, 3), np.uint8)

@@ -1,4 +1,7 @@
-"""A loop that hangs: one decision `pass`, and then nothing. With the word `pass`: the same with a patience that is longer than the test."""
+"""A loop that hangs: one decision `pass`, and then nothing.
+
+With the word `pass`: the same, but the sink waits longer than the test lasts.
+"""
 
 import sys
 import time

@@ -1,4 +1,7 @@
-"""Reads the emulated chip's registers while the guest works, prints a timeline, and checks it. watch.py MONITOR CONSOLE TIMELINE."""
+"""Reads the emulated chip's registers while the guest works, prints a timeline, and checks it.
+
+Usage: watch.py MONITOR CONSOLE TIMELINE.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,8 @@ def watch(monitor: Monitor, console: Path, timeline: Path) -> tuple[dict[str, li
                 if is_on(registers, pin) != on[pin]:
                     on[pin] = not on[pin]
                     changes[mark].append((at, name, on[pin]))
-                    line = f"{at:7.1f} s  GPIO {pin:2} {name}: {'on' if on[pin] else 'off'}   (GPLEV0 {registers[GPLEV0_WORD]:#010x})"
+                    level = f"{'on' if on[pin] else 'off'}   (GPLEV0 {registers[GPLEV0_WORD]:#010x})"
+                    line = f"{at:7.1f} s  GPIO {pin:2} {name}: {level}"
                     count[pin] += 1
                     say(
                         line, out, *[sys.stdout] * (count[pin] < 5)
@@ -122,7 +126,7 @@ def left_on(changes: dict[str, list[Change]], until: str) -> set[str]:
 
 
 def lasted(changes: list[Change], name: str) -> float:
-    """Seconds from the first time it went on until it went off; infinite if it stays on, 0 if it never went on."""
+    """Seconds from the first time it went on until it went off; infinite if it stays on, 0 if never on."""
     rises = went_on(changes, name)
     falls = [at for at, changed, on in changes if changed == name and not on and rises and at > rises[0]]
     return 0.0 if not rises else falls[0] - rises[0] if falls else float("inf")

@@ -1,4 +1,7 @@
-"""Runs in the root: mask-edge's own source on the real picamera2 and libcamera. Prints what it saw; the exit status is 1 if a check failed."""
+"""Runs in the root: mask-edge's own source on the real picamera2 and libcamera.
+
+Prints what it saw; the exit status is 1 if a check failed.
+"""
 
 import importlib.metadata
 import logging
@@ -27,7 +30,10 @@ def check(words: str, fine: bool, seen: object) -> None:
 
 
 def draw_frames() -> None:
-    """What the two virtual cameras show, with a sensor's noise: red; and from the top left corner clockwise red, green, grey, blue."""
+    """What the two virtual cameras show, with a sensor's noise.
+
+    One shows red; the other red, green, grey, blue, clockwise from the top left corner.
+    """
     red = np.full((480, 640, 3), RED, np.uint8)
     corners = red.copy()
     corners[:240, 320:], corners[240:, :320], corners[240:, 320:] = GREEN, BLUE, GREY
@@ -62,11 +68,9 @@ def see_red(number: int) -> None:
     with PiCameraSource(number, CameraSettings(preview=(320, 256))) as source:
         given = source._camera.camera_configuration()
         frames = [next_frame(source) for _ in range(20)]
-        check(
-            "the camera gives",
-            True,
-            f"{given['main']['format']} {given['main']['size']} stride {given['main']['stride']}, lores {given['lores']}",
-        )
+        main = given["main"]
+        full = f"{main['format']} {main['size']} stride {main['stride']}"
+        check("the camera gives", True, f"{full}, lores {given['lores']}")
         pixels = frames[-1].pixels
         colour = pixels.reshape(-1, 3).mean(axis=0).round(1)
         check("a red picture arrives red, R G B", colour[0] > 200 and max(colour[1:]) < 60, colour)
@@ -131,9 +135,9 @@ def main() -> int:
     logging.basicConfig(level="INFO", stream=sys.stdout, format="     log: %(message)s")
     draw_frames()
     virtual_camera.UNPLUGGED.unlink(missing_ok=True)
-    print(
-        f"picamera2 {importlib.metadata.version('picamera2')}, libcamera {libcamera.CameraManager.singleton().version}, numpy {np.__version__}"
-    )
+    camera_manager = libcamera.CameraManager.singleton().version
+    versions = f"libcamera {camera_manager}, numpy {np.__version__}"
+    print(f"picamera2 {importlib.metadata.version('picamera2')}, {versions}")
     from picamera2 import Picamera2
 
     models = {camera["Model"]: number for number, camera in enumerate(Picamera2.global_camera_info())}

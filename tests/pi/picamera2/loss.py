@@ -1,6 +1,6 @@
-"""Runs in the root: `python -m edge run --source picamera` on the real picamera2, whose camera is lost for 30 s and comes back.
+"""Runs in the root: `python -m edge run --source picamera` on the real picamera2.
 
-Prints the log, and what was done to the camera between its lines.
+Its camera is lost for 30 s and comes back. Prints the log, and between its lines what was done to the camera.
 """
 
 import os

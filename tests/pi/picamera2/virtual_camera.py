@@ -1,8 +1,9 @@
-"""What a PC lacks for picamera2 on libcamera's `virtual` camera. Import this before the program that uses picamera2.
+"""What a PC lacks for picamera2 on libcamera's `virtual` camera. Import this before what uses picamera2.
 
-Stood in for: /dev/dma_heap (memory files instead), the raw stream (a virtual sensor has none), and the pace of a sensor (libcamera's virtual
-camera completes a request inside the call that queues it). The module pykms, a display's driver, is an empty file beside this one.
-While the file UNPLUGGED exists, no request completes any more: that is how a loose ribbon cable looks to a program.
+Stood in for: /dev/dma_heap (memory files instead), the raw stream (a virtual sensor has none), and the
+pace of a sensor (libcamera's virtual camera completes a request inside the call that queues it). The
+module pykms, a display's driver, is an empty file beside this one. While the file UNPLUGGED exists, no
+request is completed: that is how a loose ribbon cable looks to a program.
 """
 
 import mmap
@@ -32,7 +33,7 @@ libcamera.Camera.generate_configuration = generate_configuration
 
 
 def validate(configuration):
-    """The virtual camera takes any orientation and turns nothing; the others that cannot flip say so, as this does."""
+    """Say that nothing is turned, as cameras do that cannot turn; the virtual one takes any orientation."""
     status = _validate(configuration)
     configuration.orientation = libcamera.Orientation.Rotate0
     return status
@@ -40,7 +41,7 @@ def validate(configuration):
 
 _validate = libcamera.CameraConfiguration.validate
 libcamera.CameraConfiguration.validate = validate
-# libcamera 0.4.0's virtual camera leaves this field as it finds it, and picamera2 drops frames whose status is not Success.
+# libcamera 0.4.0's virtual camera leaves this field as it is; picamera2 drops frames without Success in it.
 libcamera.FrameMetadata.status = property(lambda metadata: libcamera.FrameMetadata.Status.Success)
 
 from picamera2 import picamera2  # noqa: E402

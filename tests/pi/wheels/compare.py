@@ -1,8 +1,9 @@
-"""Compares what look.py printed: python compare.py HERE.json OTHER.json...; the exit status is 1 where something differs that must not.
+"""Compares what look.py printed. Usage: python compare.py HERE.json OTHER.json...
 
-With the reference kernels everything must be equal to the bit but boxes and face scores, which numpy computes in float32 with each processor's own
-exp(): those may differ by 1e-3 px and 1e-6. With the default kernels the labels must be equal, face by face from left to right: best first would
-be another order where two faces score nearly the same.
+The exit status is 1 where something differs that must not. With the reference kernels everything must be
+equal to the bit, except boxes and face scores: numpy computes these in float32 with each processor's own
+exp(), so they may differ by 1e-3 px and 1e-6. With the default kernels the labels must be equal, face by
+face from left to right (best first would be another order where two faces score nearly the same).
 """
 
 import json
@@ -46,10 +47,8 @@ def compare(here: dict, there: dict) -> int:
             print(f" (int8 outputs and mask scores equal to the bit, boxes to {apart:.1g} px)")
         labels = from_left(here["default"][name]), from_left(there["default"][name])
         failures += labels[0] != labels[1]
-        print(
-            f"{'ok  ' if labels[0] == labels[1] else 'FAIL'} {name}, default kernels: {'; '.join(there['default'][name]['readable'])}",
-            end="",
-        )
+        verdict = "ok  " if labels[0] == labels[1] else "FAIL"
+        print(f"{verdict} {name}, default kernels: {'; '.join(there['default'][name]['readable'])}", end="")
         print(f" (here: {'; '.join(here['default'][name]['readable'])})")
     return failures
 

@@ -1,6 +1,7 @@
-"""Prints as JSON what the shipped models say of a folder's pictures, with the reference and the default kernels. Runs here and in the arm64 roots.
+"""Prints as JSON what the shipped models say of a folder's pictures, with two kinds of kernels.
 
-Usage: python look.py FOLDER. Pictures and the models' int8 outputs are printed as hashes, to tell where a difference begins.
+Usage: python look.py FOLDER. Runs here and in the arm64 roots, with the reference and the default kernels.
+Pictures and the models' int8 outputs are printed as hashes, to tell where a difference begins.
 """
 
 import hashlib
@@ -51,9 +52,8 @@ def look(path: Path, detector: SSDFaceDetector, classifier: MaskClassifier) -> d
 
 def main() -> None:
     runtime = import_runtime().name
-    found = {
-        "machine": f"{platform.machine()}, {runtime}, Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}"
-    }
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}, OpenCV {cv2.__version__}"
+    found = {"machine": f"{platform.machine()}, {runtime}, {versions}"}
     for kernels in ("reference", "default"):
         options = {"threads": 1, "reference_kernels": kernels == "reference"}
         classifier, found[kernels] = MaskClassifier(MODELS / CLASSIFIER, **options), {}

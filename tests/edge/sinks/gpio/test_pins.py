@@ -136,7 +136,7 @@ def test_no_pin_flashes_on_when_it_is_opened(chip, low, off):
 
 
 def test_lgpio_leaves_no_pipe_in_the_working_directory(tmp_path):
-    """lgpio makes one at import, and with LG_WD it even changes the working directory; here that stays clean and ours."""
+    """lgpio makes one at import, and with LG_WD it even changes the directory. Neither happens here."""
     pytest.importorskip("lgpio")
     work, chips, temporary = tmp_path / "work", tmp_path / "chips", tmp_path / "tmp"
     for folder in (work, chips, temporary):

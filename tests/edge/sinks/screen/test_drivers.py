@@ -46,7 +46,8 @@ def test_a_display_that_is_unplugged_and_comes_back_is_set_up_again(bus, now, ca
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 3
     assert messages[0].startswith(
-        "screen: the display is gone (I2C device not found on address: 0x3C); check its wires; the rest goes on"
+        "screen: the display is gone (I2C device not found on address: 0x3C); check its wires; "
+        "the rest goes on"
     )
     assert messages[1].startswith("screen: nothing answers at address 0x3C of ")
     assert "`i2cdetect -y 1` shows what does" in messages[1]
@@ -57,7 +58,7 @@ def test_a_display_that_is_unplugged_and_comes_back_is_set_up_again(bus, now, ca
 
 
 def test_failed_tries_leave_nothing_behind(bus, monkeypatch):
-    """luma registers each display for the end of the program: thousands of tries must not make thousands of displays."""
+    """luma keeps each display until the program ends: a thousand tries must not make a thousand displays."""
     import atexit
 
     registered = []
