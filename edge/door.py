@@ -23,7 +23,7 @@ from edge.picture_health import STREAM_STILL_S, PictureHealth
 from edge.pipeline import Pipeline
 from edge.sinks.base import Sink, SinkKind, Surroundings
 from edge.sinks.kinds import KINDS
-from edge.sources.base import CameraSettings, Source
+from edge.sources.base import Source
 from edge.sources.opening import is_stream, open_source
 from edge.tracking import Tracker
 
@@ -102,23 +102,11 @@ def open_door_without_sinks(config: Config, source: Source) -> Door:
 
 
 def open_camera(config: Config) -> Source:
-    """The configured source. Raises SourceError, MissingLibraryError, ModelError."""
-    return open_source(config.source.uri, camera_settings(config), config.source.wait)
+    """The configured source; its preview is as large as the detector's input.
 
-
-def camera_settings(config: Config) -> CameraSettings:
-    """What is asked of a camera, and a small view of just the detector's input size. Raises ModelError."""
-    source, camera = config.source, config.camera
-    return CameraSettings(
-        source.width,
-        source.height,
-        source.fps,
-        camera.hflip,
-        camera.vflip,
-        camera.rotation,
-        camera.exposure_max_ms,
-        detector_input_size(config.detector),
-    )
+    Raises SourceError, MissingLibraryError, ModelError.
+    """
+    return open_source(config.source, config.camera, detector_input_size(config.detector))
 
 
 def build_accelerator(

@@ -6,20 +6,21 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from edge.config.reading import Config, load_config
-from edge.door import build_accelerator, camera_settings
+from edge.door import build_accelerator, open_camera
 from edge.errors import MaskEdgeError, one_line
 from edge.inference.interpreter import import_runtime
 from edge.inference.shipped import build_classifier, build_detector
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
 from edge.sources.base import Source
-from edge.sources.opening import is_stream, open_source
+from edge.sources.opening import is_stream
 from edge.types import Frame, Problem
 
 FIRST_FRAME_S, WATCH_S = 8.0, 3.0
@@ -51,7 +52,8 @@ def probe_camera(config: Config) -> dict[str, Any]:
         PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)
     )  # an encoder repeats pictures
     count, first_at, last, fault = 0, 0.0, None, None
-    with closing(open_source(config.source.uri, camera_settings(config))) as source:
+    at_once = replace(config, source=replace(config.source, wait=False))
+    with closing(open_camera(at_once)) as source:
         for frame in _watch(source):
             first_at = first_at if count else frame.captured_at
             count, last, fault = count + 1, frame, health.problem(frame)

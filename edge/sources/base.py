@@ -10,58 +10,51 @@ from edge.types import Frame, Problem
 
 
 class Source(Protocol):
-    """Gives frames, one after the other.
-
-    name: for people and logs. live: frames come in real time and may be dropped; otherwise none is skipped and `captured_at` counts the
-    source's own seconds from 0, so that a run is reproducible. finished: no frame will ever come again.
-    """
+    """Gives frames, one after the other."""
 
     name: str
+    """For people and logs."""
     live: bool
+    """True: frames come in real time and may be dropped.
+
+    False: no frame is skipped, and `captured_at` counts the source's own seconds from 0, so that a run can be
+    repeated to the byte.
+    """
 
     @property
-    def finished(self) -> bool: ...
+    def finished(self) -> bool:
+        """Whether no frame will ever come again."""
 
     @property
-    def problem(self) -> Problem | None: ...
+    def problem(self) -> Problem | None:
+        """Why no frames come at the moment; None where they do."""
 
     @property
-    def dropped(self) -> int: ...
+    def dropped(self) -> int:
+        """Frames so far that were replaced by newer ones before anybody read them."""
 
     @property
-    def format(self) -> str: ...
+    def format(self) -> str:
+        """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
 
     def read(self, timeout: float) -> Frame | None:
-        """The next frame, or None after `timeout` seconds without one, or when finished. Raises SourceError where the source is lost."""
+        """The next frame; None after `timeout` seconds without one, or when finished.
+
+        Raises SourceError where the source is lost.
+        """
 
     def close(self) -> None:
         """Give everything back; may be called twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSettings:
-    """What is asked of a camera; it may give something else, and its frames say what.
-
-    width, height: of the upright full view, px. fps: frames a second at most. hflip, vflip: mirrored; rotation: degrees clockwise, after the
-    flips. exposure_max_ms: 0 for no limit. preview: width and height (px) of the small view for the detector, where the camera can make one.
-    """
-
-    width: int = 640
-    height: int = 480
-    fps: int = 15
-    hflip: bool = False
-    vflip: bool = False
-    rotation: int = 0
-    exposure_max_ms: float = 20.0
-    preview: tuple[int, int] | None = None
-
-
 @dataclass(slots=True)
 class Pace:
-    """Frames at most every `period` seconds: a camera may run faster than anybody looks. next_at: when the next one is due."""
+    """Lets through at most one frame a period: a camera may run faster than the door looks."""
 
     period: float
+    """Seconds."""
     next_at: float
+    """When the next frame is due, monotonic seconds."""
 
     def took(self, now: float) -> None:
         """A frame was taken; the next one keeps the beat, unless a whole beat was missed."""
@@ -69,8 +62,8 @@ class Pace:
         self.next_at = kept if kept > now else now + self.period
 
 
-class ContextMixin:
-    """Makes a source a context manager, with nothing wrong, nothing dropped and no format to tell of."""
+class SourceDefaults:
+    """A source that is a context manager, has no problem, drops no frame, and does not know its format."""
 
     problem: Problem | None = None
     dropped: int = 0

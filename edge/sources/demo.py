@@ -17,7 +17,7 @@ from edge.optional import import_cv2
 from edge.pictures.drawn_masks import MaskStyle, draw_mask
 from edge.pictures.files import read_picture
 from edge.preprocess import resize
-from edge.sources.base import ContextMixin
+from edge.sources.base import SourceDefaults
 from edge.types import Frame, Pixels
 
 WIDTH, HEIGHT, RATE = 640, 480, 10
@@ -50,7 +50,7 @@ STYLES = {
 }
 
 
-class DemoSource(ContextMixin):
+class DemoSource(SourceDefaults):
     """The scene at 640x480, 10 frames a second."""
 
     name = "demo"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.errors import PictureError, SourceError
 from edge.pictures.files import find_pictures, read_picture
-from edge.sources.base import ContextMixin
+from edge.sources.base import SourceDefaults
 from edge.types import Frame
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def _pictures_below(folder: Path) -> list[Path]:
     return found
 
 
-class PictureSource(ContextMixin):
+class PictureSource(SourceDefaults):
     """One picture or all pictures of a folder, in order, each as FRAMES_A_PICTURE frames of pretended time.
 
     Unreadable ones are named in the log, counted in `skipped`, and left out.

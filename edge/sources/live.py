@@ -1,4 +1,4 @@
-"""A live source read by its own thread: the newest frame wins, a lost source is opened again, and one that hangs is noticed."""
+"""A live source read by a thread: the newest frame wins, and a source that is lost or hangs is noticed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-
 from edge.errors import CameraHangsError, SourceError, one_line
 from edge.host.backoff import BackOff
-from edge.sources.base import ContextMixin, Source
-from edge.types import CAUSE_WORDS, Cause, Frame, Pixels, Problem
+from edge.sources.base import Source, SourceDefaults
+from edge.sources.freeze import FreezeWatch
+from edge.types import CAUSE_WORDS, Cause, Frame, Problem
 
 log = logging.getLogger(__name__)
 
@@ -21,36 +20,47 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to open a lost source; the last one repeats."""
 
 STEADY_S = 30.0
-"""Seconds that a source must have given frames for its waits to begin anew; one that comes and goes waits longer each time."""
+"""Seconds that a source must have given frames before the waits begin anew.
+
+One that comes and goes waits longer each time.
+"""
 
 REMIND_EVERY_S = 600.0
-"""How often the log says that a source is still gone."""
+"""Seconds between two lines in the log that a source is still lost."""
 
 HANGS_AFTER_S, GIVES_UP_AFTER_S = 12.0, 30.0
-"""One call into a source: a driver's own time-outs end within 10 s, so that a longer one hangs."""
+"""Seconds of one call into a source: after the first it hangs, after the second the process has to end.
+
+A driver's own time-outs end within 10 s.
+"""
 
 FROZEN_AFTER_S = 15.0
-"""A camera that has given the same picture for so long, to the bit, is opened again; the decision was `uncertain` long before."""
+"""Seconds with the same picture, bit by bit, after which a camera is opened again.
 
-BLACK = 32
-"""No pixel brighter than this, 0..255: too dark to tell frozen from dark."""
+The decision was `uncertain` long before.
+"""
 
 STUCK: list[threading.Thread] = []
-"""Capture threads that were still inside a driver when their feed was closed: an orderly exit of the process would wait for them."""
+"""Capture threads that were still inside a driver when their feed was closed.
+
+An orderly exit of the process would wait for them.
+"""
 
 
-class LiveFeed(ContextMixin):
-    """Wraps a live source that is opened by `open_source`, in a thread. A slot holds one frame: a newer one replaces it and is counted in `dropped`.
+class LiveFeed(SourceDefaults):
+    """Wraps a live source in a thread, and opens it again when it is lost.
 
-    The first opening happens at once, in the caller's thread, so that a wrong address is an error and not a retry. wait: as a service wants it,
-    a source that is not there yet is tried again like one that was lost, and goes by `name` until it is open.
-    problem: what is wrong at the moment, or None. lost: how often the source was lost. frozen_after_s: infinite for a source that may stand still.
+    A slot holds one frame; a newer one replaces it, and `dropped` counts that.
 
-    A call into a driver may never return, and neither the thread nor the device that it holds can be taken from it: after `hangs_after_s` that is
-    the problem, and after `gives_up_after_s` `read` raises CameraHangsError, for the process to end and systemd to start it afresh.
+    A call into a driver may never return, and neither the thread nor the device that it holds can be taken
+    from it. After HANGS_AFTER_S that is the `problem`; after GIVES_UP_AFTER_S `read` raises CameraHangsError,
+    for the process to end and systemd to start it anew.
     """
 
     live = True
+
+    lost: int
+    """How many times the source was lost so far."""
 
     def __init__(
         self,
@@ -63,38 +73,38 @@ class LiveFeed(ContextMixin):
         frozen_after_s: float = FROZEN_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._frozen_after_s = frozen_after_s
-        self._sample: Pixels | None = None  # of the last frame that differed from the one before
-        self._changed_at = 0.0
+        """Open the source for the first time, in this thread: so a wrong address is an error.
+
+        wait: True, as a service wants it: a source that is not there yet is tried again like a lost one.
+        name: the source's, until it is open. frozen_after_s: infinite for a source that may stand still.
+        clock: monotonic seconds. The time limits are those above; tests have others.
+        """
         self._open, self._clock = open_source, clock
         self._back_off = BackOff(back_off, STEADY_S, clock)
+        self._freeze_watch = FreezeWatch(frozen_after_s)
         self._hangs_after_s, self._gives_up_after_s = hangs_after_s, gives_up_after_s
-        self.name = name
-        self.dropped = 0
-        self.lost = 0
-        self.problem: Problem | None = None
+        self.name, self.dropped, self.lost = name, 0, 0
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
         self._relapses, self._lost_at = 0, 0.0  # losses since it last ran steadily
-        self._source = self._open_first(wait)
+        self._source: Source | None = None
         self._slot: Frame | None = None
         self._finished = False
         self._condition = threading.Condition()
         self._stop = threading.Event()
+        self._open_first(wait)
         self._thread = threading.Thread(target=self._capture, name=f"capture {self.name}", daemon=True)
         self._thread.start()
-
-    @property
-    def format(self) -> str:  # type: ignore[override]
-        """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
-        return self._source.format if self._source is not None else ""
 
     @property
     def finished(self) -> bool:
         return self._finished and self._slot is None
 
     def read(self, timeout: float) -> Frame | None:
-        """The newest frame, at most once; None after `timeout` seconds without a new one. Raises CameraHangsError."""
+        """The newest frame, at most once; None after `timeout` seconds without a new one.
+
+        Raises CameraHangsError.
+        """
         deadline = time.monotonic() + timeout
         with self._condition:
             while self._slot is None and not self._finished:
@@ -108,7 +118,7 @@ class LiveFeed(ContextMixin):
 
     def close(self) -> None:
         self._stop.set()
-        # A driver may hang inside read(); the thread is a daemon, so that it cannot keep the process.
+        # A driver may hang inside read(); the thread is a daemon, so that it cannot keep the process alive.
         self._thread.join(timeout=2.0)
         if self._thread.is_alive():
             STUCK.append(self._thread)
@@ -117,16 +127,7 @@ class LiveFeed(ContextMixin):
             self._source = None
         self._slot = None
 
-    def _open_first(self, wait: bool) -> Source | None:
-        try:
-            source = self._open()
-        except SourceError as error:
-            if not wait:
-                raise
-            self._note_loss(str(error))
-            return None
-        self.name = source.name
-        return source
+    # --- in the capture thread
 
     def _capture(self) -> None:
         if self._source is None:
@@ -135,7 +136,7 @@ class LiveFeed(ContextMixin):
             try:
                 self._read_until_lost()
                 break
-            except Exception as error:  # a driver's binding raises what it likes, and a thread that ends so would never open it again
+            except Exception as error:  # a driver's binding may raise anything; the thread has to go on
                 self._note_loss(one_line(error))
                 self._reopen()
         with self._condition:
@@ -149,74 +150,84 @@ class LiveFeed(ContextMixin):
                 frame = self._source.read(timeout=1.0)
             if frame is not None:
                 self._put(frame)
-                self._look_for_a_freeze(frame)
+                if self._freeze_watch.is_frozen(frame):
+                    raise SourceError(
+                        f"{self.name}: the picture is frozen",
+                        "if opening it again does not help, unplug the camera and plug it in again",
+                    )
             elif self._source.finished:
                 return
 
-    def _look_for_a_freeze(self, frame: Frame) -> None:
-        sample = frame.pixels[::16, ::16]
-        black = int(sample.max()) < BLACK  # the same in every picture of a dark room
-        if black or self._sample is None or not np.array_equal(sample, self._sample):
-            self._sample, self._changed_at = sample.copy(), frame.captured_at
-        elif frame.captured_at - self._changed_at >= self._frozen_after_s:
-            self._sample = None
-            raise SourceError(
-                f"{self.name}: the picture is frozen; if opening it again does not help, unplug the camera and plug it in again"
-            )
-
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
-            self._first_frame_at = self._clock()
-            self._back_off.works()
-            if self.lost:
-                level = logging.INFO if self._relapses == 1 else logging.DEBUG
-                log.log(
-                    level,
-                    "%s: pictures again after %.0f s, %d attempts",
-                    self.name,
-                    self._first_frame_at - self._lost_at,
-                    self._back_off.tries,
-                )
+            self._note_first_frame()
         with self._condition:
             self.dropped += self._slot is not None
             self._slot, self.problem = frame, None
             self._condition.notify_all()
 
+    # --- opening, losing, opening again
+
+    def _open_first(self, wait: bool) -> None:
+        try:
+            self._take(self._open())
+        except SourceError as error:
+            if not wait:
+                raise
+            self._note_loss(str(error))
+
+    def _take(self, source: Source) -> None:
+        self._source, self.name, self.format = source, source.name, source.format
+
+    def _note_first_frame(self) -> None:
+        self._first_frame_at = self._clock()
+        self._back_off.works()
+        if self.lost:
+            level = logging.INFO if self._relapses == 1 else logging.DEBUG
+            seconds, tries = self._first_frame_at - self._lost_at, self._back_off.tries
+            log.log(level, "%s: pictures again after %.0f s, %d attempts", self.name, seconds, tries)
+
     def _note_loss(self, message: str) -> None:
-        if (
-            self._first_frame_at is not None or not self.lost
-        ):  # else it was opened, but gave nothing: still the same loss
-            self.lost += 1
-            self._relapses = 1 if self._back_off.steady else self._relapses + 1
-            self._lost_at = self._clock()
-            level = (
-                logging.ERROR if self._relapses == 1 else logging.DEBUG
-            )  # one that comes and goes is said once
-            log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
+        if self._first_frame_at is not None or not self.lost:
+            self._count_loss(message)  # else it was opened, but gave nothing: still the same loss
         self._first_frame_at = None
         self.problem = Problem(Cause.CAMERA_LOST, message)
 
+    def _count_loss(self, message: str) -> None:
+        self.lost += 1
+        self._relapses = 1 if self._back_off.steady else self._relapses + 1
+        self._lost_at = self._clock()
+        level = logging.ERROR if self._relapses == 1 else logging.DEBUG  # a loose cable is said once
+        log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
+
     def _reopen(self) -> None:
-        """Open the source again, waiting longer after each failure; returns when it is open or the feed is closed."""
+        """Open the source again, with growing waits, until it is open or the feed is closed."""
         remind_at = self._clock() + REMIND_EVERY_S
         while not self._stop.is_set():
-            if self._source is not None:
-                with self._call(), contextlib.suppress(Exception):  # it is broken already
-                    self._source.close()
-                self._source = None
-            if self._stop.wait(self._back_off.failed()):
+            self._close_broken()
+            if self._stop.wait(self._back_off.failed()) or self._try_to_open():
                 return
-            try:
-                with self._call():
-                    self._source = self._open()
-                self.name = self._source.name
-                return
-            except Exception as error:
-                self.problem = Problem(Cause.CAMERA_LOST, one_line(error))
-                log.debug("attempt %d: %s", self._back_off.tries, error)
             if self._clock() >= remind_at:
                 log.warning("still, after %d attempts: %s", self._back_off.tries, self.problem)
                 remind_at += REMIND_EVERY_S
+
+    def _try_to_open(self) -> bool:
+        try:
+            with self._call():
+                self._take(self._open())
+        except Exception as error:
+            self.problem = Problem(Cause.CAMERA_LOST, one_line(error))
+            log.debug("attempt %d: %s", self._back_off.tries, error)
+            return False
+        return True
+
+    def _close_broken(self) -> None:
+        if self._source is not None:
+            with self._call(), contextlib.suppress(Exception):  # it is broken already
+                self._source.close()
+            self._source = None
+
+    # --- hanging
 
     @contextlib.contextmanager
     def _call(self) -> Iterator[None]:
@@ -234,8 +245,9 @@ class LiveFeed(ContextMixin):
         seconds = self._clock() - since
         if seconds >= self._gives_up_after_s:
             raise CameraHangsError(
-                f"{self.name}: the camera hangs: no answer for {seconds:.0f} s; ending, so that the service starts again; "
-                "if that does not help, unplug the camera or its power"
+                f"{self.name}: the camera hangs: no answer for {seconds:.0f} s",
+                "ending, so that the service starts again; "
+                "if that does not help, unplug the camera or its power",
             )
         hangs = self.problem is not None and self.problem.cause is Cause.CAMERA_HANGS
         if seconds >= self._hangs_after_s and not hangs:

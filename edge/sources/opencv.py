@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import SourceError
 from edge.optional import import_cv2
-from edge.sources.base import CameraSettings, ContextMixin, Pace
+from edge.sources.base import Pace, SourceDefaults
 from edge.sources.orientation import Orientation
 from edge.sources.v4l2 import check_device, explain
 from edge.types import Frame
@@ -29,7 +30,7 @@ After each time-out of a silent stream, FFmpeg still gives a frame that its deco
 """
 
 
-class VideoFileSource(ContextMixin):
+class VideoFileSource(SourceDefaults):
     """A video file, every frame once; `captured_at` is the frame's index over the file's frame rate.
 
     Raises SourceError where the file cannot be opened, or breaks off before the length that it states.
@@ -82,7 +83,7 @@ class VideoFileSource(ContextMixin):
             )
 
 
-class CameraSource(ContextMixin):
+class CameraSource(SourceDefaults):
     """A USB camera (`usb:0`, `/dev/v4l/by-id/...`) or a network stream (`rtsp://...`), in real time.
 
     A USB camera may give another size and rate than the one asked for. Frames beyond the rate are skipped;
@@ -95,7 +96,8 @@ class CameraSource(ContextMixin):
         self,
         address: Path | str,
         name: str,
-        settings: CameraSettings | None = None,
+        source: SourceConfig | None = None,
+        camera: CameraConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """address: a Path is a USB camera's device, looked up anew at each opening; a str is a stream."""
@@ -104,11 +106,11 @@ class CameraSource(ContextMixin):
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         self._cv2 = import_cv2()
         self.name, self._clock, self._index = name, clock, 0
-        settings = settings or CameraSettings()
-        self._orientation = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
-        self._pace = Pace(1 / settings.fps, clock())
+        source, camera = source or SourceConfig(), camera or CameraConfig()
+        self._orientation = Orientation.of(camera.hflip, camera.vflip, camera.rotation)
+        self._pace = Pace(1 / source.fps, clock())
         self._capture = (
-            self._open_device(address, settings) if isinstance(address, Path) else self._open_stream(address)
+            self._open_device(address, source) if isinstance(address, Path) else self._open_stream(address)
         )
         self.format = _four_letters(int(self._capture.get(self._cv2.CAP_PROP_FOURCC)))
 
@@ -140,16 +142,16 @@ class CameraSource(ContextMixin):
     def close(self) -> None:
         self._capture.release()
 
-    def _open_device(self, path: Path, settings: CameraSettings) -> Any:
+    def _open_device(self, path: Path, source: SourceConfig) -> Any:
         cv2 = self._cv2
         device = check_device(path, self.name)
         capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
         if not capture.isOpened():
             raise explain(device, self.name)
-        width, height = self._orientation.size(settings.width, settings.height)
+        width, height = self._orientation.size(source.width, source.height)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        capture.set(cv2.CAP_PROP_FPS, settings.fps)
+        capture.set(cv2.CAP_PROP_FPS, source.fps)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return capture
 

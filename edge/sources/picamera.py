@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import MissingLibraryError, SourceError
 from edge.host.access import may_use, no_permission
 from edge.optional import import_cv2
-from edge.sources.base import CameraSettings, ContextMixin, Pace
+from edge.sources.base import Pace, SourceDefaults
 from edge.sources.orientation import Orientation
 from edge.sources.pixelformats import converter
 from edge.types import Frame, Pixels
@@ -34,11 +35,11 @@ CONTINUOUS_AUTOFOCUS = 2
 """libcamera's AeExposureModeEnum.Short and AfModeEnum.Continuous: the same in all releases."""
 
 
-class PiCameraSource(ContextMixin):
+class PiCameraSource(SourceDefaults):
     """A camera module by its number, in real time.
 
     The full view comes as BGR888, which is R,G,B in memory, and the detector's view from `lores`. Another
-    format, if the camera gives one, is converted. Frames come no faster than settings.fps, while the sensor
+    format, if the camera gives one, is converted. Frames come no faster than source.fps, while the sensor
     runs as fast as the longest exposure demands.
 
     Raises MissingLibraryError without picamera2, SourceError where the camera cannot be used or is lost.
@@ -49,13 +50,18 @@ class PiCameraSource(ContextMixin):
     def __init__(
         self,
         number: int = 0,
-        settings: CameraSettings | None = None,
+        source: SourceConfig | None = None,
+        camera: CameraConfig | None = None,
+        preview: tuple[int, int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = f"picamera:{number}"
-        self._settings, self._clock = settings or CameraSettings(), clock
-        self._index = 0
-        self.format = ""
+        """number: which camera, from 0. preview: width and height (px) of the detector's view, or None."""
+        self.name, self._clock, self._index = f"picamera:{number}", clock, 0
+        self._source, self._config, self._preview = (
+            source or SourceConfig(),
+            camera or CameraConfig(),
+            preview,
+        )
         self._closed = threading.Event()
         self._job: Any = None  # the request for a picture that picamera2 still owes us
         import_cv2()
@@ -68,7 +74,7 @@ class PiCameraSource(ContextMixin):
             self.close()
             raise error if isinstance(error, SourceError) else _explain(error, self.name) from error
         self._last_at = clock()
-        self._pace = Pace(1 / self._settings.fps, self._last_at)
+        self._pace = Pace(1 / self._source.fps, self._last_at)
 
     @property
     def finished(self) -> bool:
@@ -134,9 +140,8 @@ class PiCameraSource(ContextMixin):
         return self._upright(self._to_rgb[stream](request.make_array(stream)))
 
     def _configure(self) -> None:
-        """Ask for what the settings say, and take what the camera gives."""
-        settings = self._settings
-        wanted = Orientation.of(settings.hflip, settings.vflip, settings.rotation)
+        """Ask for what is configured, and take what the camera gives."""
+        wanted = Orientation.of(self._config.hflip, self._config.vflip, self._config.rotation)
         self._camera.configure(self._wanted_configuration(wanted))
         given = self._camera.camera_configuration()
         self.format = str(given["main"]["format"])
@@ -150,9 +155,8 @@ class PiCameraSource(ContextMixin):
 
     def _wanted_configuration(self, wanted: Orientation) -> Any:
         """picamera2's configuration for a camera that does the flips itself; the turn is left for us."""
-        settings = self._settings
-        size = wanted.size(settings.width, settings.height)
-        lores = wanted.size(*settings.preview) if settings.preview else None
+        size = wanted.size(self._source.width, self._source.height)
+        lores = wanted.size(*self._preview) if self._preview else None
         fits = lores is not None and lores[0] <= size[0] and lores[1] <= size[1]
         mode = self._sensor_mode(size)
         return self._camera.create_video_configuration(
@@ -192,8 +196,8 @@ class PiCameraSource(ContextMixin):
 
     def _frame_us(self) -> int:
         """Microseconds between two pictures of the sensor: an exposure can never be longer than that."""
-        period = 1e6 / self._settings.fps
-        return round(min(period, self._settings.exposure_max_ms * 1e3 or period))
+        period = 1e6 / self._source.fps
+        return round(min(period, self._config.exposure_max_ms * 1e3 or period))
 
     def _controls(self, known: Mapping[str, Any]) -> dict[str, Any]:
         """What this camera can be told; what it does not know is left out.
@@ -203,7 +207,7 @@ class PiCameraSource(ContextMixin):
         """
         duration = self._frame_us()
         wanted: dict[str, Any] = {"FrameDurationLimits": (duration, duration), "AfMode": CONTINUOUS_AUTOFOCUS}
-        if self._settings.exposure_max_ms:
+        if self._config.exposure_max_ms:
             wanted["AeExposureMode"] = SHORT_EXPOSURE_MODE
         lacking = sorted(set(wanted) - set(known))
         if lacking:

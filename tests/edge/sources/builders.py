@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.errors import SourceError
 from edge.pictures.files import write_picture
+from edge.sources.base import SourceDefaults
 from edge.types import Frame
 from tests.builders import make_frame
 
@@ -27,7 +28,7 @@ def write_pictures(folder: Path, count: int = 3) -> Path:
     return folder
 
 
-class FakeCamera:
+class FakeCamera(SourceDefaults):
     """A live source that gives frames, and can be lost."""
 
     name, live = "fake", True

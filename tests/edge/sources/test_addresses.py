@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.config.tables import SourceConfig
 from edge.errors import SourceError
 from edge.sources.opening import open_source, without_password
 
@@ -9,17 +10,17 @@ from edge.sources.opening import open_source, without_password
 @pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
 def test_a_source_that_does_not_exist_names_the_forms(uri):
     with pytest.raises(SourceError, match=r"no such source; use demo, picamera, usb:0"):
-        open_source(uri)
+        open_source(SourceConfig(uri))
 
 
 def test_an_absent_camera_names_the_devices_that_are_there():
     with pytest.raises(SourceError, match=r"no device /dev/video98"):
-        open_source("usb:98")
+        open_source(SourceConfig("usb:98"))
 
 
 def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
     with pytest.raises(SourceError, match=r"nobody answers at 127.0.0.1:9 \(Connection refused\)") as caught:
-        open_source("rtsp://user:secret@127.0.0.1:9/door")
+        open_source(SourceConfig("rtsp://user:secret@127.0.0.1:9/door"))
     assert "secret" not in str(caught.value)
 
 

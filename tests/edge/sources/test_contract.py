@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from edge.sources.base import CameraSettings
+from edge.config.tables import SourceConfig
 from edge.sources.demo import DemoSource
 from edge.sources.live import LiveFeed
 from edge.sources.opening import open_source
@@ -22,12 +22,12 @@ def source(request, tmp_path, monkeypatch):
     makers = {
         "demo": lambda: DemoSource(0.5),
         "demo live": lambda: DemoSource(0.3, realtime=True),
-        "picture": lambda: open_source(str(next(write_pictures(tmp_path, 1).iterdir()))),
-        "folder": lambda: open_source(str(write_pictures(tmp_path))),
-        "video": lambda: open_source(str(write_video(tmp_path / "a.avi"))),
+        "picture": lambda: open_source(SourceConfig(str(next(write_pictures(tmp_path, 1).iterdir())))),
+        "folder": lambda: open_source(SourceConfig(str(write_pictures(tmp_path)))),
+        "video": lambda: open_source(SourceConfig(str(write_video(tmp_path / "a.avi")))),
         "feed": lambda: LiveFeed(lambda: DemoSource(0.3, realtime=True)),
-        "picamera": lambda: PiCameraSource(0, CameraSettings(64, 48, 100)),
-        "picamera feed": lambda: open_source("picamera:0", CameraSettings(64, 48, 100)),
+        "picamera": lambda: PiCameraSource(0, SourceConfig("", 64, 48, 100)),
+        "picamera feed": lambda: open_source(SourceConfig("picamera:0", 64, 48, 100)),
     }
     made = makers[request.param]()
     yield made
@@ -40,6 +40,8 @@ def test_contract(source):
     After the last frame `finished` is true and `read` gives None. A camera has no last frame: it is closed.
     """
     frames = []
+    assert (source.problem, source.dropped) == (None, 0)
+    assert isinstance(source.format, str)
     deadline = time.monotonic() + 10
     while not source.finished and time.monotonic() < deadline:
         frame = source.read(0.2)
@@ -70,7 +72,7 @@ def test_close_is_idempotent_and_ends_the_source(source):
 
 def test_colours_are_rgb(tmp_path):
     for path in (write_pictures(tmp_path / "p", 1), write_video(tmp_path / "a.avi")):
-        with open_source(str(path)) as source:
+        with open_source(SourceConfig(str(path))) as source:
             red, _, blue = source.read(1).pixels.reshape(-1, 3).mean(axis=0)
         assert red > 150
         assert blue < 60

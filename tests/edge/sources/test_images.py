@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from edge.config.tables import SourceConfig
 from edge.errors import SourceError
 from edge.sources.images import FRAMES_A_PICTURE, PictureSource, list_pictures
 from edge.sources.opening import open_source
 from tests.edge.sources.builders import write_pictures
 
 
-@pytest.mark.parametrize("look", [open_source, lambda path: list_pictures([Path(path)])])
+@pytest.mark.parametrize(
+    "look", [lambda path: open_source(SourceConfig(path)), lambda path: list_pictures([Path(path)])]
+)
 def test_a_path_that_cannot_be_looked_at(look):
     with pytest.raises(SourceError, match=r"cannot be read .*File name too long"):
         look("x" * 300)
@@ -24,7 +27,7 @@ def test_a_folder_that_may_not_be_looked_into_is_not_called_empty(tmp_path, monk
 
 def test_a_folder_without_pictures(tmp_path):
     with pytest.raises(SourceError, match="holds no pictures"):
-        open_source(str(tmp_path))
+        open_source(SourceConfig(str(tmp_path)))
 
 
 def test_bad_pictures_are_skipped_and_counted(tmp_path, caplog):

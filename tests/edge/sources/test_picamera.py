@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import MissingLibraryError, SourceError
-from edge.sources.base import CameraSettings
 from edge.sources.opening import open_source
 from edge.sources.orientation import Orientation
 from edge.sources.picamera import NO_PICTURE_S, PiCameraSource, choose_sensor_mode
@@ -26,8 +26,12 @@ def scene(width=64, height=48):
     return pixels
 
 
-def settings(**changes):
-    return CameraSettings(**({"width": 64, "height": 48, "fps": 1000, "preview": (32, 24)} | changes))
+def tables(uri="picamera:0", preview=(32, 24), width=64, height=48, fps=1000, **camera):
+    return SourceConfig(uri, width, height, fps), CameraConfig(**camera), preview
+
+
+def open_address(uri):
+    return open_source(SourceConfig(uri))
 
 
 def read(source):
@@ -54,7 +58,7 @@ def corners(pixels):
 def test_whatever_format_and_stride_the_camera_gives_the_frame_is_rgb(monkeypatch, main, width):
     device = Device(scene(width), formats={"main": main})
     install(monkeypatch, device)
-    with PiCameraSource(0, settings(width=width)) as source:
+    with PiCameraSource(0, *tables(width=width)) as source:
         frame = read(source)
     assert frame.pixels.shape == (48, width, 3)
     assert frame.preview.shape == (24, 32, 3)
@@ -72,7 +76,7 @@ def test_whatever_format_and_stride_the_camera_gives_the_frame_is_rgb(monkeypatc
 def test_every_orientation_of_both_views_whoever_turns_them(monkeypatch, flips, rotation, hflip, vflip):
     install(monkeypatch, Device(scene(), flips=flips))
     size = {"width": 48, "height": 64, "preview": (24, 32)} if rotation in (90, 270) else {}
-    with PiCameraSource(0, settings(hflip=hflip, vflip=vflip, rotation=rotation, **size)) as source:
+    with PiCameraSource(0, *tables(hflip=hflip, vflip=vflip, rotation=rotation, **size)) as source:
         frame = read(source)
     expected = scene()
     expected = expected[:, ::-1] if hflip else expected
@@ -96,21 +100,21 @@ def test_orientation_is_numpys_for_all_sixteen():
 
 def test_a_camera_without_lores_or_a_small_full_view_has_no_preview(monkeypatch):
     install(monkeypatch, Device(scene(), lores=False))
-    with PiCameraSource(0, settings()) as source:
+    with PiCameraSource(0, *tables()) as source:
         assert read(source).preview is None
     install(monkeypatch, Device(scene(), sizes={"lores": (64, 48)}))
-    with PiCameraSource(0, settings()) as source:
+    with PiCameraSource(0, *tables()) as source:
         assert read(source).preview is None
     device = Device(scene())
     install(monkeypatch, device)
-    with PiCameraSource(0, settings(preview=(320, 256))) as source:
+    with PiCameraSource(0, *tables(preview=(320, 256))) as source:
         assert read(source).preview is None
     assert device.configurations[0]["lores"] is None
 
 
 def test_a_camera_that_gives_another_size_is_taken_as_it_is(monkeypatch):
     install(monkeypatch, Device(scene(), sizes={"main": (60, 40)}))
-    with PiCameraSource(0, settings()) as source:
+    with PiCameraSource(0, *tables()) as source:
         frame = read(source)
     assert (frame.width, frame.height, corners(frame.pixels)) == (60, 40, ["red", "green", "grey", "blue"])
 
@@ -118,15 +122,15 @@ def test_a_camera_that_gives_another_size_is_taken_as_it_is(monkeypatch):
 def test_a_format_that_nobody_knows_is_named(monkeypatch):
     install(monkeypatch, Device(scene(), formats={"main": "BROKEN"}))
     with pytest.raises(SourceError, match="picamera:0: gives pictures as BROKEN"):
-        PiCameraSource(0, settings())
+        PiCameraSource(0, *tables())
 
 
 def test_exposure_and_rate_are_limited_and_autofocus_runs(monkeypatch):
     device = Device(scene(), controls=PI_CONTROLS | {"AfMode": (0, 2, 0)})
     install(monkeypatch, device)
-    PiCameraSource(0, settings(fps=15, exposure_max_ms=20.0)).close()
-    PiCameraSource(0, settings(fps=15, exposure_max_ms=0.0)).close()
-    PiCameraSource(0, settings(fps=100, exposure_max_ms=20.0)).close()
+    PiCameraSource(0, *tables(fps=15, exposure_max_ms=20.0)).close()
+    PiCameraSource(0, *tables(fps=15, exposure_max_ms=0.0)).close()
+    PiCameraSource(0, *tables(fps=100, exposure_max_ms=20.0)).close()
     controls = [configuration["controls"] for configuration in device.configurations]
     assert controls[0] == {"FrameDurationLimits": (20000, 20000), "AeExposureMode": 1, "AfMode": 2}
     assert controls[1] == {"FrameDurationLimits": (66667, 66667), "AfMode": 2}
@@ -136,7 +140,7 @@ def test_exposure_and_rate_are_limited_and_autofocus_runs(monkeypatch):
 def test_controls_that_the_camera_lacks_are_left_out_with_one_debug_line(monkeypatch, caplog):
     device = Device(scene(), controls={})
     install(monkeypatch, device)
-    with caplog.at_level(logging.DEBUG, "edge.sources.picamera"), PiCameraSource(0, settings()) as source:
+    with caplog.at_level(logging.DEBUG, "edge.sources.picamera"), PiCameraSource(0, *tables()) as source:
         assert read(source) is not None
     assert device.configurations[0]["controls"] == {}
     assert [record.message for record in caplog.records if "left out" in record.message] == [
@@ -153,28 +157,28 @@ def test_the_sensor_mode_is_the_widest_that_is_large_and_fast_enough(monkeypatch
     assert choose_sensor_mode([{"format": "NV12"}], (640, 480), 30) is None
     device = Device(scene())
     install(monkeypatch, device)
-    PiCameraSource(0, settings()).close()
+    PiCameraSource(0, *tables()).close()
     assert device.configurations[0]["sensor"]["output_size"] == (1640, 1232)
 
 
 def test_a_camera_that_is_no_sensor_is_not_asked_for_its_modes(monkeypatch):
     device = Device(scene(), properties={"Model": "UVC"}, modes=AssertionError("asked"))
     install(monkeypatch, device)
-    PiCameraSource(0, settings()).close()
+    PiCameraSource(0, *tables()).close()
     assert "sensor" not in device.configurations[0]
 
 
 def test_a_pi_without_the_memory_to_list_the_modes_takes_libcameras_choice(monkeypatch):
     device = Device(scene(), modes=OSError(12, "Cannot allocate memory"))
     install(monkeypatch, device)
-    with PiCameraSource(0, settings()) as source:
+    with PiCameraSource(0, *tables()) as source:
         assert read(source) is not None
     assert "sensor" not in device.configurations[0]
 
 
 def test_frames_come_no_faster_than_asked(monkeypatch):
     install(monkeypatch, Device(scene()))
-    with PiCameraSource(0, settings(fps=50)) as source:
+    with PiCameraSource(0, *tables(fps=50)) as source:
         times = [read(source).captured_at for _ in range(11)]
     assert times[10] - times[0] >= 10 * 0.02 - 0.03
 
@@ -185,21 +189,21 @@ def test_frames_come_no_faster_than_asked(monkeypatch):
 def test_without_picamera2_the_error_names_the_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "picamera2", None)
     with pytest.raises(MissingLibraryError, match="sudo apt install python3-picamera2"):
-        open_source("picamera")
+        open_address("picamera")
 
 
 def test_missing_forbidden_busy_and_unknown_are_told_apart(monkeypatch, tmp_path):
     install(monkeypatch)
     monkeypatch.setattr("edge.sources.picamera.os.access", lambda *_: True)
     with pytest.raises(SourceError, match="picamera:0: no camera found; check both ends of its ribbon cable"):
-        open_source("picamera")
+        open_address("picamera")
     install(monkeypatch, Device(scene()), Device(scene(), busy=True))
     with pytest.raises(
         SourceError, match=r"picamera:3: no such camera \(present: picamera:0 imx219, picamera:1 imx219\)"
     ):
-        open_source("picamera:3")
+        open_address("picamera:3")
     with pytest.raises(SourceError, match="picamera:1: in use by another program; `sudo fuser -v"):
-        open_source("picamera:1")
+        open_address("picamera:1")
     install(
         monkeypatch,
         Device(scene(), open_error=PermissionError(13, "Permission denied", "/dev/dma_heap/linux,cma")),
@@ -207,12 +211,12 @@ def test_missing_forbidden_busy_and_unknown_are_told_apart(monkeypatch, tmp_path
     with pytest.raises(
         SourceError, match=r"no permission for /dev/dma_heap/linux,cma; `sudo usermod -aG video"
     ):
-        open_source("picamera:0")
+        open_address("picamera:0")
     install(monkeypatch, Device(scene(), open_error=RuntimeError("Could not open any dmaHeap device")))
     with pytest.raises(
         SourceError, match=r"picamera:0: cannot be used \(Could not open any dmaHeap device\)"
     ):
-        open_source("picamera:0")
+        open_address("picamera:0")
 
 
 def test_no_camera_and_closed_device_files_is_a_question_of_the_group(monkeypatch, tmp_path):
@@ -227,23 +231,23 @@ def test_no_camera_and_closed_device_files_is_a_question_of_the_group(monkeypatc
 
 def test_a_second_opening_is_busy_and_after_closing_it_is_not(monkeypatch):
     install(monkeypatch, Device(scene()))
-    with PiCameraSource(0, settings()), pytest.raises(SourceError, match="in use"):
-        PiCameraSource(0, settings())
-    PiCameraSource(0, settings()).close()
+    with PiCameraSource(0, *tables()), pytest.raises(SourceError, match="in use"):
+        PiCameraSource(0, *tables())
+    PiCameraSource(0, *tables()).close()
 
 
 def test_a_camera_that_fails_while_it_is_set_up_is_closed(monkeypatch):
     device = Device(scene(), formats={"main": "BROKEN"})
     install(monkeypatch, device)
     with pytest.raises(SourceError):
-        PiCameraSource(0, settings())
+        PiCameraSource(0, *tables())
     assert device.opened == 0
 
 
 def test_silence_is_a_time_out_first_and_a_loss_after_five_seconds(monkeypatch):
     device, now = Device(scene(), frames=1), [0.0]
     install(monkeypatch, device)
-    source = PiCameraSource(0, settings(), clock=lambda: now[0])
+    source = PiCameraSource(0, *tables(), clock=lambda: now[0])
     assert source.read(0.0) is not None
     now[0] = 1.0
     assert source.read(0.01) is None
@@ -260,7 +264,7 @@ def test_silence_is_a_time_out_first_and_a_loss_after_five_seconds(monkeypatch):
 def test_a_picture_that_comes_after_the_time_out_is_used_or_given_back(monkeypatch):
     device = Device(scene(), frames=0)
     install(monkeypatch, device)
-    source = PiCameraSource(0, settings())
+    source = PiCameraSource(0, *tables())
     assert source.read(0.01) is None
     device.frames = 1
     assert read(source).index == 0
@@ -276,7 +280,7 @@ def test_the_feed_opens_a_silent_camera_again(monkeypatch):
     device = Device(scene(), frames=2)
     install(monkeypatch, device)
     monkeypatch.setattr("edge.sources.picamera.NO_PICTURE_S", 0.05)
-    with open_source("picamera", settings()) as feed:
+    with open_source(*tables()) as feed:
         deadline = time.monotonic() + 5
         while feed.problem is None and time.monotonic() < deadline:
             feed.read(0.05)

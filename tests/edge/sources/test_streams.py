@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import SourceError
-from edge.sources.base import CameraSettings
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import CameraSource
 from edge.sources.opening import open_source
@@ -67,7 +67,7 @@ def stream():
 
 def test_a_stream_is_rgb_upright_and_no_faster_than_asked(stream):
     with CameraSource(
-        f"http://127.0.0.1:{stream.port}/door", "door", CameraSettings(fps=20, rotation=90)
+        f"http://127.0.0.1:{stream.port}/door", "door", SourceConfig(fps=20), CameraConfig(rotation=90)
     ) as source:
         frames = [read_one(source) for _ in range(5)]
     assert frames[0].pixels.shape == (64, 48, 3)
@@ -103,7 +103,7 @@ def test_a_wrong_path_is_told_apart_from_a_missing_camera(stream):
     with pytest.raises(
         SourceError, match=r"127\.0\.0\.1 answers but gives no stream; check the path, user and password"
     ):
-        open_source(f"http://127.0.0.1:{stream.port}/wrong")
+        open_source(SourceConfig(f"http://127.0.0.1:{stream.port}/wrong"))
 
 
 def test_a_stream_that_breaks_off_is_found_again_when_it_comes_back(stream):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.config.tables import SourceConfig
 from edge.errors import SourceError
 from edge.sources.opening import open_source
 from edge.sources.v4l2 import check_device, explain, list_usb_cameras
@@ -29,7 +30,7 @@ def test_a_camera_by_its_id_is_looked_up_at_each_opening(tmp_path):
     with pytest.raises(SourceError, match=r"no device .*HD_Webcam.*plug the camera in"):
         check_device(link, "usb:x")
     with pytest.raises(SourceError, match=r"^usb:/dev/v4l/by-id/nothing: no device"):
-        open_source("usb:/dev/v4l/by-id/nothing")
+        open_source(SourceConfig("usb:/dev/v4l/by-id/nothing"))
 
 
 def test_usb_cameras_are_listed_by_name_without_their_metadata_devices(tmp_path):
@@ -77,5 +78,5 @@ def test_why_a_device_gives_no_pictures(tmp_path, monkeypatch, driver, capabilit
 
 @pytest.mark.skipif(not Path("/dev/video0").exists(), reason="no camera here")
 def test_a_real_camera_gives_frames():
-    with open_source("usb:0") as source:
+    with open_source(SourceConfig("usb:0")) as source:
         assert source.read(10) is not None

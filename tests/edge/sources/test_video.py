@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.config.tables import SourceConfig
 from edge.errors import SourceError
 from edge.sources.opencv import VideoFileSource
 from edge.sources.opening import open_source
@@ -36,4 +37,4 @@ def test_what_is_no_video_is_an_error(tmp_path, content, words):
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceError, match=words):
-        open_source(str(path))
+        open_source(SourceConfig(str(path)))

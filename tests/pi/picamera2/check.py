@@ -14,8 +14,8 @@ import numpy as np
 import virtual_camera
 from PIL import Image
 
+from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import SourceError
-from edge.sources.base import CameraSettings
 from edge.sources.opening import open_source
 from edge.sources.picamera import PiCameraSource
 
@@ -65,7 +65,7 @@ def corner_names(pixels: np.ndarray) -> list[str]:
 
 
 def see_red(number: int) -> None:
-    with PiCameraSource(number, CameraSettings(preview=(320, 256))) as source:
+    with PiCameraSource(number, preview=(320, 256)) as source:
         given = source._camera.camera_configuration()
         frames = [next_frame(source) for _ in range(20)]
         main = given["main"]
@@ -101,7 +101,7 @@ def see_corners(number: int) -> None:
         ({"rotation": 270, "hflip": True}, ["red", "blue", "grey", "green"]),
     ):
         size = {"width": 480, "height": 640} if changes.get("rotation") in (90, 270) else {}
-        with PiCameraSource(number, CameraSettings(**changes, **size)) as source:
+        with PiCameraSource(number, SourceConfig(**size), CameraConfig(**changes)) as source:
             frame = next_frame(source)
             seen = corner_names(frame.pixels)
             check(
@@ -112,7 +112,7 @@ def see_corners(number: int) -> None:
 
 
 def lose_and_find(number: int) -> None:
-    with open_source(f"picamera:{number}") as feed:
+    with open_source(SourceConfig(f"picamera:{number}")) as feed:
         check("frames before the loss", next_frame(feed) is not None, feed.name)
         virtual_camera.UNPLUGGED.touch()
         begin = time.monotonic()
