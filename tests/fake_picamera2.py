@@ -101,7 +101,7 @@ class Device:
         self.properties = {"Model": "imx219", "ColorFilterArrangement": 0}
         self.modes = IMX219_MODES
         self.align = 64
-        self.frames = 10**9  # after so many there is silence
+        self.frames = 10**9  # then there is silence
         self.busy = False
         self.open_error: Exception | None = None
         self.hang_on_close = 0.0

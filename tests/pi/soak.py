@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def watch(process: subprocess.Popen[bytes], seconds: float, every: float, csv: Path) -> list[Sample]:
-    """One sample every so often, in memory and in a file."""
+    """One sample every few seconds, in memory and in a file."""
     started, samples = time.monotonic(), []
     with csv.open("w", buffering=1) as file:
         file.write(",".join(field.name for field in fields(Sample)) + "\n")
