@@ -1,5 +1,6 @@
 """The detectors of faces."""
 
+import itertools
 import json
 
 import numpy as np
@@ -134,3 +135,16 @@ def test_the_cascade_leaves_out_what_scores_less_than_the_threshold():
     score = detector.detect(frame)[0].score
     assert detector.detect(frame, score)
     assert not detector.detect(frame, score + 1e-3)
+
+
+def test_the_seconds_in_the_bare_inference_and_in_its_input_picture_are_summed_up(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    detector = SSDFaceDetector(DATA / "blobs.tflite")
+    for _ in range(3):
+        detector.detect(blob_frame((1, 1)))
+    assert (detector.prepare_s, detector.model.invoke_s) == (3.0, 3.0)
+    answers = [output.values for output in detector.model.outputs()]
+    detector.model.accelerated = lambda values: answers
+    detector.detect(blob_frame((1, 1)))
+    assert (detector.prepare_s, detector.model.invoke_s) == (4.0, 4.0)

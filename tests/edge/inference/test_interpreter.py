@@ -1,6 +1,5 @@
 """The interpreter: which models it refuses, which runtime it takes, what it measures."""
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -56,19 +55,6 @@ def test_reference_kernels_give_the_same_label():
         MaskClassifier(DATA / "brightness.tflite", reference_kernels=True).classify([crop])[0].label
         is Label.WITH_MASK
     )
-
-
-def test_the_seconds_in_the_bare_inference_and_in_its_input_picture_are_summed_up(monkeypatch):
-    ticks = itertools.count()
-    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
-    detector = SSDFaceDetector(DATA / "blobs.tflite")
-    for _ in range(3):
-        detector.detect(blob_frame((1, 1)))
-    assert (detector.prepare_s, detector.model.invoke_s) == (3.0, 3.0)
-    answers = [output.values for output in detector.model.outputs()]
-    detector.model.accelerated = lambda values: answers
-    detector.detect(blob_frame((1, 1)))
-    assert (detector.prepare_s, detector.model.invoke_s) == (4.0, 4.0)
 
 
 def test_models_run_without_a_copy_of_their_folder(tmp_path, monkeypatch):
