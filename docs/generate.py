@@ -14,11 +14,11 @@ import dataclasses
 import json
 import re
 import textwrap
-import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from edge.commands.main import build_parser
+from edge.config.option import option_of
 from edge.config.reading import Config
 
 DOCS = Path(__file__).resolve().parent
@@ -29,12 +29,12 @@ GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(?=<!-- end -->)", re.D
 
 def configuration() -> Iterator[str]:
     """Every table of the configuration: each key with its default and what it means."""
-    for name, table in typing.get_type_hints(Config).items():
-        yield f"\n## `[{name}]`\n\n{_paragraphs(table.__doc__ or '')}\n"
+    for name, table in Config().tables().items():
+        yield f"\n## `[{name}]`\n\n{_paragraphs(type(table).__doc__ or '')}\n"
         yield from _table(
             ("key", "default", "meaning"),
             (
-                (f"`{item.name}`", f"`{json.dumps(item.default)}`", item.metadata["help"])
+                (f"`{item.name}`", f"`{json.dumps(item.default)}`", option_of(item).text)
                 for item in dataclasses.fields(table)
             ),
         )

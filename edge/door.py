@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -18,11 +19,11 @@ from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
 from edge.inference.faces import FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.inference.shipped import build_classifier, build_detector, detector_input_size
-from edge.loop import Loop
+from edge.loop import Loop, close_all
 from edge.picture_health import STREAM_STILL_S, PictureHealth
 from edge.pipeline import Pipeline
+from edge.sinks import kinds
 from edge.sinks.base import Sink, SinkKind, Surroundings
-from edge.sinks.kinds import KINDS
 from edge.sources.base import Source
 from edge.sources.opening import is_stream, open_source
 from edge.tracking import Tracker
@@ -72,10 +73,7 @@ class Door:
 
     def close(self) -> None:
         """Give everything back; may be called twice."""
-        for sink in self.sinks:
-            sink.close()
-        self.source.close()
-        self.pipeline.close()
+        close_all(self.sinks, self.source, self.pipeline)
 
 
 def open_door(config: Config, on_quit: Callable[[], None], source: Source | None = None) -> Door:
@@ -83,16 +81,15 @@ def open_door(config: Config, on_quit: Callable[[], None], source: Source | None
 
     Raises MaskEdgeError where a part that it cannot work without is missing; then nothing is left open.
     """
-    source = source or open_camera(config)
-    try:
+    with ExitStack() as opened:
+        source = open_camera(config) if source is None else source
+        opened.callback(source.close)
         pipeline = build_pipeline(config, source.live)
+        opened.callback(pipeline.close)
         pipeline.warm_up()
         door = Door(config.door.name, source, pipeline)
-        around = Surroundings(door.name, source.live, door.counts, on_quit)
-        door.sinks += build_sinks(config, around)
-    except MaskEdgeError:
-        source.close()
-        raise
+        door.sinks += build_sinks(config, Surroundings(door.name, source.live, door.counts, on_quit))
+        opened.pop_all()
     return door
 
 
@@ -155,14 +152,17 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
 def build_sinks(config: Config, around: Surroundings) -> list[Sink]:
     """All sinks that are switched on.
 
-    One that must open raises its MaskEdgeError; any other is said and left out: a missing lamp must not stop the
-    door.
+    A sink that cannot be opened is logged and left out: a missing lamp must not stop the door. But one with
+    `must_open` raises its MaskEdgeError; then no sink is left open.
     """
     sinks: list[Sink] = []
-    for kind in KINDS:
-        if kind.is_on(config.of(kind)):
-            sink = _build_sink(kind, config, around)
-            sinks += [sink] if sink is not None else []
+    with ExitStack() as opened:
+        for kind in kinds.KINDS:
+            sink = _build_sink(kind, config, around) if kind.is_on(config.of(kind)) else None
+            if sink is not None:
+                opened.callback(sink.close)
+                sinks.append(sink)
+        opened.pop_all()
     return sinks
 
 
@@ -181,7 +181,7 @@ def _build_sink(kind: SinkKind[Any], config: Config, around: Surroundings) -> Si
 
 def switch_on(config: Config, names: list[str]) -> Config:
     """With these sinks on (`--sink`): as configured, or with their defaults. Raises ValueError for a taken pin."""
-    for kind in KINDS:
+    for kind in kinds.KINDS:
         if kind.name in names and kind.switch_on is not None:
             config = config.having(kind, kind.switch_on(config.of(kind)))
     return config

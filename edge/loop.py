@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from edge.config.tables import SourceConfig
@@ -67,7 +67,7 @@ class Loop:
                 self._supervision.step(self.counts.frames, self._latest)
         finally:
             self._supervision.stopping()
-            self._close()
+            close_all(self._sinks, self._source, self._pipeline)
 
     def _step(self) -> None:
         frame = self._source.read(POLL_S)
@@ -122,16 +122,20 @@ class Loop:
                 self._sinks.remove(sink)
                 _close_surely(sink.name, sink.close)
 
-    def _close(self) -> None:
-        """The lamps first: a camera's driver may take its time."""
-        for sink in self._sinks:
-            _close_surely(sink.name, sink.close)
-        _close_surely(self._source.name, self._source.close)
-        _close_surely("pipeline", self._pipeline.close)
+
+def close_all(sinks: Iterable[Sink], source: Source, pipeline: Pipeline) -> None:
+    """Close every part of a door, also where another part cannot be closed.
+
+    The sinks come first: a camera's driver may take its time, and the lamps must be off at once.
+    """
+    for sink in sinks:
+        _close_surely(sink.name, sink.close)
+    _close_surely(source.name, source.close)
+    _close_surely("pipeline", pipeline.close)
 
 
 def _close_surely(name: str, close: Callable[[], None]) -> None:
-    """One that cannot be closed must not leave the next one open."""
+    """Close one part. An error is logged, not raised: the next part must be closed too."""
     try:
         close()
     except Exception as error:

@@ -19,13 +19,13 @@ from edge.doctor.service import read_service
 from edge.errors import ConfigError
 from edge.host.findings import Finding, Status
 from edge.host.machine import Machine
+from edge.sinks import kinds
 from edge.sinks.base import SinkKind
-from edge.sinks.kinds import KINDS
 
 
 def sink_checks() -> tuple[Check, ...]:
     """Each kind of sink that can be checked brings its own."""
-    return tuple(_sink_check(kind) for kind in KINDS if kind.check is not None)
+    return tuple(_sink_check(kind) for kind in kinds.KINDS if kind.check is not None)
 
 
 def _sink_check(kind: SinkKind[Any]) -> Check:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from edge.config.reading import Config, Tables, load_config
 from edge.host.logs import set_up_logging
-from edge.sinks import log
-from edge.sinks.kinds import KINDS
+from edge.sinks import kinds, log
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -82,7 +81,7 @@ def _sink_flags() -> argparse.ArgumentParser:
         "--sink",
         action="append",
         default=[],
-        choices=[kind.name for kind in KINDS if kind.switch_on is not None],
+        choices=[kind.name for kind in kinds.KINDS if kind.switch_on is not None],
         help="also show decisions there, as configured or with its defaults; may be given several times",
     )
     return flags

@@ -52,8 +52,8 @@ def with_sinks(config: Config, names: list[str]) -> Config:
 def run_door(config: Config, source: Source | None = None) -> int:
     """Open the door and run it until it ends or a signal comes. source: instead of the configured one."""
     stop = threading.Event()
-    door = open_door(config, stop.set, source)
     supervision = Supervision(Notifier(), StateFile.of_service())
+    door = open_door(config, stop.set, source)
     with stop_on_signals(stop), thread_errors_logged():
         door.run(config.source.stale_after_s, stop, supervision)
     return 0

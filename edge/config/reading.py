@@ -27,8 +27,8 @@ from edge.config.tables import (
     SourceConfig,
 )
 from edge.errors import ConfigError
+from edge.sinks import kinds
 from edge.sinks.base import SinkKind
-from edge.sinks.kinds import KINDS
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
 DOOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -40,7 +40,7 @@ Table = TypeVar("Table")
 
 
 def _sink_tables() -> dict[str, Any]:
-    return {kind.name: kind.table() for kind in KINDS}
+    return {kind.name: kind.table() for kind in kinds.KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +153,16 @@ def _summary(table: type) -> list[str]:
 
 
 def _build(tables: Tables) -> Config:
-    kinds = {kind.name: kind for kind in KINDS}
-    types_ = _tables()
-    built = {name: types_[name](**keys) for name, keys in tables.items()}
-    sinks = _sink_tables() | {name: table for name, table in built.items() if name in kinds}
-    return Config(**{name: table for name, table in built.items() if name not in kinds}, sinks=sinks)
+    known = _tables()
+    built = {name: known[name](**keys) for name, keys in tables.items()}
+    sinks = {name: built.pop(name, default) for name, default in _sink_tables().items()}
+    return Config(**built, sinks=sinks)
 
 
 def _check_pins(config: Config) -> None:
     """Raises ValueError where two sinks want the same pin of the header."""
     taken: dict[int, tuple[str, str]] = {}
-    for kind in KINDS:
+    for kind in kinds.KINDS:
         for name, pin in kind.pins(config.of(kind)):
             other, what = taken.setdefault(pin, (kind.name, name))
             if other != kind.name:

@@ -12,7 +12,7 @@ from edge.host.access import join_group
 from edge.host.findings import Finding, fail, ok, warn
 from edge.host.users import User, find_user, groups_of_system
 from edge.inference.coral.sysfs import find_devices
-from edge.sinks.kinds import KINDS
+from edge.sinks import kinds
 
 
 def check_groups(context: Context) -> Finding:
@@ -48,7 +48,7 @@ def groups_needed(context: Context) -> dict[str, str]:
     """Group -> what for, as udev on Raspberry Pi OS hands out the devices."""
     config, root = context.config, context.machine.root
     needed = {"video": ["camera"]} if is_camera(config) else {}
-    for kind in KINDS:
+    for kind in kinds.KINDS:
         for group, purpose in kind.groups(config.of(kind)).items():
             needed.setdefault(group, []).append(purpose)
     coral = find_devices(root / "sys", root / "dev") if config.accelerator.use != "cpu" else []
