@@ -177,11 +177,3 @@ def _build_sink(kind: SinkKind[Any], config: Config, around: Surroundings) -> Si
         debug = log.isEnabledFor(logging.DEBUG)
         log.error("%s: %s; the rest goes on without it", kind.name, one_line(error), exc_info=debug)
     return None
-
-
-def switch_on(config: Config, names: list[str]) -> Config:
-    """With these sinks on (`--sink`): as configured, or with their defaults. Raises ValueError for a taken pin."""
-    for kind in kinds.KINDS:
-        if kind.name in names and kind.switch_on is not None:
-            config = config.having(kind, kind.switch_on(config.of(kind)))
-    return config

@@ -10,16 +10,16 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge.commands.options import Commands, configure
 from edge.counts import Counts
-from edge.door import Door, open_camera, open_door_without_sinks
-from edge.inference.faces import SSDFaceDetector
-from edge.pipeline import Pipeline
-from edge.sources.demo import DemoSource
+
+if TYPE_CHECKING:
+    from edge.door import Door
+    from edge.pipeline import Pipeline
 
 WARM_UP = 10
 STAGES = ("read", "resize", "detect", "crop", "classify", "track", "decide")
@@ -34,7 +34,10 @@ def add_to(commands: Commands) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """Time every stage."""
+    """Time every stage, and print the report."""
+    from edge.door import open_camera, open_door_without_sinks
+    from edge.sources.demo import DemoSource
+
     config = configure(arguments, {"source": {"uri": arguments.source}})
     source = DemoSource() if (arguments.source or "demo") == "demo" else open_camera(config)
     with open_door_without_sinks(config, source) as door:
@@ -47,6 +50,8 @@ class _Clocks:
     """The seconds that the models have spent so far."""
 
     def __init__(self, pipeline: Pipeline) -> None:
+        from edge.inference.faces import SSDFaceDetector
+
         detector = pipeline.detector
         self._ssd = detector if isinstance(detector, SSDFaceDetector) else None
         self._models = [pipeline.classifier.model, *([self._ssd.model] if self._ssd else [])]

@@ -7,10 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from edge.commands.options import Commands, configure, jsonl_table
-from edge.commands.run import run_door, with_sinks
+from edge.commands.options import Commands, configure, jsonl_table, with_sinks
+from edge.commands.run import run_door
 from edge.sinks import snapshot
-from edge.sources.demo import DemoSource
 
 
 def add_to(commands: Commands) -> None:
@@ -30,6 +29,8 @@ def add_to(commands: Commands) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     """Run the scene; with `--sink` at a pace at which one can watch a lamp."""
+    from edge.sources.demo import DemoSource
+
     out = Path(arguments.out)
     config = with_sinks(configure(arguments, {"jsonl": jsonl_table(arguments)}), arguments.sink)
     pictures = replace(config.of(snapshot.KIND), directory=str(out), blur=False)

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from edge.commands.options import Commands, configure
-from edge.commands.run import with_sinks
+from edge.commands.options import Commands, configure, with_sinks
 from edge.host.header import HEADER
 from edge.sinks.gpio import kind
 from edge.sinks.gpio.config import GpioConfig

@@ -8,20 +8,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.commands.options import Commands, configure
-from edge.door import build_accelerator
 from edge.errors import PictureError
-from edge.inference.faces import FaceDetector
-from edge.inference.masks import MaskClassifier
-from edge.inference.shipped import build_classifier, build_detector
 from edge.pictures.annotate import WORDS, annotate
 from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import crop
 from edge.sinks.jsonl import box_entry
-from edge.sources.images import list_pictures
 from edge.types import Classification, Detection, Frame, Pixels
+
+if TYPE_CHECKING:
+    from edge.inference.faces import FaceDetector
+    from edge.inference.masks import MaskClassifier
 
 Face = tuple[Detection, Classification]
 
@@ -41,7 +40,10 @@ def add_to(commands: Commands) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """Single pictures."""
+    """Find the faces of every picture, and print what each wears."""
+    from edge.door import build_accelerator
+    from edge.inference.shipped import build_classifier, build_detector
+
     config = configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
     annotated = Path(arguments.annotate) if arguments.annotate else None
     paths = [Path(path) for path in arguments.paths]
@@ -93,6 +95,8 @@ def process_pictures(
     annotated: Path | None,
 ) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
     """For each picture its entry, or None and the reason why it could not be read."""
+    from edge.sources.images import list_pictures
+
     for file in list_pictures(paths):
         try:
             pixels = read_picture(file)

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from edge.commands.parser import build_parser
 from edge.commands.runner import run_to_exit_code
 from edge.host.logs import report_error
-from edge.sources.live import STUCK
+from edge.host.stuck import any_stuck
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 fine, 1 failed, 2 usage, 78 bad configuration."""
     arguments = build_parser().parse_args(argv)
     code = run_to_exit_code(lambda: arguments.handler(arguments), report_error, arguments.debug)
-    if any(thread.is_alive() for thread in STUCK):
+    if any_stuck():
         sys.stderr.flush()
         os._exit(code)  # an orderly exit would close the camera, and hang there
     return code

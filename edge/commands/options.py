@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.config.reading import Config, Tables, load_config
+from edge.errors import ConfigError
 from edge.host.logs import set_up_logging
 from edge.sinks import kinds, log
 
@@ -44,6 +45,20 @@ def configure(arguments: argparse.Namespace, flags: Tables) -> Config:
     config = load_config(arguments.config, os.environ, flags | common)
     settings = config.of(log.KIND)
     set_up_logging(settings.level, settings.format)
+    return config
+
+
+def with_sinks(config: Config, names: Sequence[str]) -> Config:
+    """The configuration with the sinks of `--sink` switched on: as configured, or with their defaults.
+
+    Raises ConfigError where two sinks want the same pin.
+    """
+    try:
+        for kind in kinds.KINDS:
+            if kind.name in names and kind.switch_on is not None:
+                config = config.having(kind, kind.switch_on(config.of(kind)))
+    except ValueError as error:
+        raise ConfigError(f"--sink: {error}") from error
     return config
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import threading
+from typing import TYPE_CHECKING
 
-from edge.commands.options import Commands, configure, jsonl_table
+from edge.commands.options import Commands, configure, jsonl_table, with_sinks
 from edge.config.reading import Config
-from edge.door import open_door, switch_on
-from edge.errors import ConfigError
 from edge.host.logs import thread_errors_logged
-from edge.host.sdnotify import Notifier, Supervision
-from edge.host.service_state import StateFile
-from edge.loop import stop_on_signals
-from edge.sources.base import Source
+
+if TYPE_CHECKING:
+    from edge.sources.base import Source
 
 
 def add_to(commands: Commands) -> None:
@@ -23,15 +21,16 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--source",
         metavar="URI",
-        help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder (default: the configured one)",
+        help="demo, picamera, usb:0, rtsp://..., a video, a picture, or a folder "
+        "(default: the configured source)",
     )
     command.add_argument(
-        "--snapshots", metavar="DIR", help="write an annotated picture of each new decision there"
+        "--snapshots", metavar="DIR", help="write an annotated picture of each new decision to this folder"
     )
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """The loop on any source."""
+    """Decide on the configured source."""
     flags = {
         "source": {"uri": arguments.source},
         "jsonl": jsonl_table(arguments),
@@ -41,16 +40,13 @@ def handle(arguments: argparse.Namespace) -> int:
     return run_door(with_sinks(config, arguments.sink))
 
 
-def with_sinks(config: Config, names: list[str]) -> Config:
-    """The configuration with the sinks of `--sink` on. Raises ConfigError where two want the same pin."""
-    try:
-        return switch_on(config, names)
-    except ValueError as error:
-        raise ConfigError(f"--sink: {error}") from error
-
-
 def run_door(config: Config, source: Source | None = None) -> int:
-    """Open the door and run it until it ends or a signal comes. source: instead of the configured one."""
+    """Open the door and run it until its source ends or a signal comes. source: instead of the configured one."""
+    from edge.door import open_door
+    from edge.host.sdnotify import Notifier, Supervision
+    from edge.host.service_state import StateFile
+    from edge.loop import stop_on_signals
+
     stop = threading.Event()
     supervision = Supervision(Notifier(), StateFile.of_service())
     door = open_door(config, stop.set, source)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from edge.errors import CameraHangsError, SourceError, one_line
 from edge.host.backoff import BackOff
+from edge.host.stuck import STUCK
 from edge.sources.base import Source, SourceDefaults
 from edge.sources.freeze import FreezeWatch
 from edge.types import CAUSE_WORDS, Cause, Frame, Problem
@@ -38,12 +39,6 @@ FROZEN_AFTER_S = 15.0
 """Seconds with the same picture, bit by bit, after which a camera is opened again.
 
 The decision was `uncertain` long before.
-"""
-
-STUCK: list[threading.Thread] = []
-"""Capture threads that were still inside a driver when their feed was closed.
-
-An orderly exit of the process would wait for them.
 """
 
 

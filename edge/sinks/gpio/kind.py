@@ -12,7 +12,6 @@ from edge.host.users import find_user
 from edge.optional import installed
 from edge.sinks.base import Sink, SinkKind, Surroundings
 from edge.sinks.gpio.config import GpioConfig
-from edge.sinks.gpio.sink import GpioSink
 from edge.sinks.retry import RetryingSink
 
 log = logging.getLogger(__name__)
@@ -26,6 +25,8 @@ def _is_on(config: GpioConfig) -> bool:
 
 
 def _build(config: GpioConfig, door: Surroundings) -> Sink:
+    from edge.sinks.gpio.sink import GpioSink
+
     return RetryingSink("gpio", lambda: GpioSink(config))
 
 

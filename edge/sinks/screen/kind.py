@@ -14,7 +14,6 @@ from edge.optional import installed
 from edge.sinks.base import BackgroundSink, Sink, SinkKind, Surroundings
 from edge.sinks.retry import RetryingSink
 from edge.sinks.screen.config import OLEDS, ScreenConfig
-from edge.sinks.screen.sink import ScreenSink
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +23,8 @@ def _is_on(config: ScreenConfig) -> bool:
 
 
 def _build(config: ScreenConfig, door: Surroundings) -> Sink:
+    from edge.sinks.screen.sink import ScreenSink
+
     return BackgroundSink(RetryingSink("screen", lambda: ScreenSink(config)))
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from edge.sinks.base import Sink, SinkKind, Surroundings
 from edge.sinks.window.config import WindowConfig
-from edge.sinks.window.sink import WindowSink
 
 
 def _is_on(config: WindowConfig) -> bool:
@@ -15,6 +14,8 @@ def _is_on(config: WindowConfig) -> bool:
 
 def _build(config: WindowConfig, door: Surroundings) -> Sink:
     """No thread of its own, and no second try: OpenCV's windows belong to the thread that runs the loop."""
+    from edge.sinks.window.sink import WindowSink
+
     return WindowSink(config, door.quit)
 
 

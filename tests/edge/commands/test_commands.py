@@ -126,6 +126,15 @@ def test_configuration_errors_exit_78(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def test_a_door_name_with_other_characters_is_one_line_and_exits_78(tmp_path, capsys):
+    path = tmp_path / "c.toml"
+    path.write_text("[door]\nname = 'front door'\n")
+    assert main(["config", "check", "--config", str(path)]) == 78
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "door.name = 'front door'" in err
+
+
 def test_debug_shows_the_traceback():
     assert "Traceback" in run("image", "/nowhere", "--debug").stderr
 
@@ -243,6 +252,25 @@ def test_config_example_check_and_show(tmp_path, capsys):
     assert capsys.readouterr().out.strip().endswith("fine")
     assert main(["config", "show", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["detector"]["model"] == TINY["MASK_EDGE_DETECTOR_MODEL"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["config", "example"]])
+def test_help_and_the_example_load_neither_models_nor_cameras(words):
+    """On a small Pi each of these takes a part of a second."""
+    code = (
+        "import sys\n"
+        "from edge.commands.main import main\n"
+        "try:\n"
+        f"    main({words!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    loaded = result.stderr.split()
+    assert "edge.commands.run" in loaded
+    rooms = ("edge.inference", "edge.sources", "edge.door", "edge.doctor")
+    assert not [name for name in loaded if name.startswith(rooms)]
 
 
 def commands() -> list[str]:

@@ -6,9 +6,9 @@ import cv2
 import pytest
 
 from edge.commands.main import main
-from edge.commands.run import with_sinks
+from edge.commands.options import with_sinks
 from edge.config.reading import Config
-from edge.door import build_sinks, switch_on
+from edge.door import build_sinks
 from edge.errors import ConfigError
 from edge.sinks.base import Surroundings
 from edge.sinks.gpio import kind as gpio
@@ -55,7 +55,7 @@ def test_even_an_unforeseen_error_leaves_the_others(monkeypatch, caplog):
     def fail(config, stop):
         raise RuntimeError("what nobody thought of")
 
-    monkeypatch.setattr("edge.sinks.window.kind.WindowSink", fail)
+    monkeypatch.setattr("edge.sinks.window.sink.WindowSink", fail)
     assert build(MOCKED) == ["gpio", "screen"]
     assert "what nobody thought of; the rest goes on without it" in caplog.text
 
@@ -75,13 +75,13 @@ def test_one_that_may_come_later_is_kept(monkeypatch, tmp_path, caplog):
 
 def test_a_flag_takes_what_is_configured_or_the_default_wiring(caplog):
     caplog.set_level(logging.INFO)
-    config = switch_on(Config(), ["gpio", "screen", "window"])
+    config = with_sinks(Config(), ["gpio", "screen", "window"])
     assert dict(config.of(gpio.KIND).pins()) == {"red": 17, "amber": 27, "green": 22}
     assert (config.of(screen.KIND).device, config.of(screen.KIND).size) == ("ssd1306", (128, 64))
     assert config.of(window.KIND).show
     assert "red GPIO 17, amber GPIO 27, green GPIO 22" in caplog.text
-    assert switch_on(MOCKED, ["gpio", "screen"]) == MOCKED
-    assert switch_on(Config(), []) == Config()
+    assert with_sinks(MOCKED, ["gpio", "screen"]) == MOCKED
+    assert with_sinks(Config(), []) == Config()
 
 
 def test_a_default_wiring_that_is_taken_is_a_configuration_error():

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from edge.commands.doctor import CHECKS, run_doctor
 from edge.doctor.check import Check, guarded
+from edge.doctor.report import all_checks, run_doctor
 from edge.host.findings import Status, fail, ok, warn
 from edge.host.machine import run_program
 from tests.edge.doctor.builders import context
@@ -82,5 +82,5 @@ def test_quick_leaves_out_what_is_slow(tmp_path):
 
 def test_no_check_breaks_on_an_empty_machine(tmp_path):
     """No /proc, no /sys, no /etc, no /dev: findings, but no check that breaks."""
-    for check in CHECKS:
+    for check in all_checks():
         assert "this check broke" not in guarded(check, context(tmp_path)).detail, check.name

@@ -2,10 +2,10 @@
 
 import pytest
 
-from edge.commands.doctor import make_context
 from edge.config.reading import Config, DetectorConfig, load_config
 from edge.doctor import camera, probing, software
 from edge.doctor.check import Check, guarded
+from edge.doctor.report import make_context
 from edge.host.findings import Status
 from edge.inference.card import sha256_of
 from tests.boardtree import write
