@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.doctor.report import all_checks
 from edge.commands.main import main
 from edge.commands.parser import build_parser
 from edge.config.reading import Config, as_tables, load_config
+from edge.doctor.report import all_checks
 from edge.errors import ConfigError, MaskEdgeError, UsageError
 from edge.host.logs import set_up_logging
 from edge.pictures.files import write_picture
