@@ -68,14 +68,14 @@ def test_the_source_that_is_passed_in_is_the_doors(tmp_path, monkeypatch):
 def test_without_a_source_the_configured_one_is_opened(monkeypatch):
     source, asked = ListSource([]), []
 
-    def opened(uri, settings, wait):
-        asked.append((uri, wait))
+    def opened(source_table, camera_table, preview):
+        asked.append((source_table.uri, source_table.wait, preview))
         return source
 
     monkeypatch.setattr("edge.door.open_source", opened)
     with open_door(configured(source={"uri": "usb:7", "wait": True}), nothing) as door:
         assert door.source is source
-    assert asked == [("usb:7", True)]
+    assert asked == [("usb:7", True, (64, 48))]
     assert source.closed == 1
 
 
