@@ -15,7 +15,7 @@ from edge.counts import Counts
 from edge.decision import Policy
 from edge.errors import MaskEdgeError, one_line
 from edge.host.sdnotify import Supervision
-from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
+from edge.inference.coral.accelerator import Accelerator
 from edge.inference.faces import FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.inference.shipped import build_classifier, build_detector, detector_input_size
@@ -113,13 +113,10 @@ def build_accelerator(
 
     live: do not wait for it, the CPU begins; otherwise it is tried first, so that one device runs all frames.
     """
-    settings = config.accelerator
-    if settings.use == "cpu":
+    if config.accelerator.use == "cpu":
         return None
     models = [*([detector.model] if isinstance(detector, SSDFaceDetector) else []), classifier.model]
-    accelerator = Accelerator(
-        models, AcceleratorSettings(settings.use == "edgetpu", settings.library, settings.slow_at)
-    )
+    accelerator = Accelerator(models, config.accelerator)
     if not live:
         accelerator.start()
     return accelerator

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.config.tables import AcceleratorConfig
 from edge.inference.card import load_card, sha256_of
-from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
+from edge.inference.coral.accelerator import Accelerator, TimeLimits
 from edge.inference.coral.trial import trial_picture
 from edge.inference.interpreter import TFLiteModel
 
@@ -118,11 +119,14 @@ class Clock:
 
 
 def make_accelerator(
-    models: list[TFLiteModel], library: Path, clock: Callable[[], float], **settings
+    models: list[TFLiteModel],
+    library: Path,
+    clock: Callable[[], float],
+    use: str = "auto",
+    slow_at: float = 1e6,
+    infer_s: float = 30.0,
+    **limits,
 ) -> Accelerator:
     """The fake runs on this CPU, which may be busy: slow_at and infer_s keep it from being called slow."""
-    return Accelerator(
-        models,
-        AcceleratorSettings(library=str(library), **({"slow_at": 1e6, "infer_s": 30.0} | settings)),
-        clock,
-    )
+    config = AcceleratorConfig(use, str(library), slow_at)
+    return Accelerator(models, config, TimeLimits(infer_s=infer_s, **limits), clock)

@@ -50,6 +50,7 @@ SHARED_WITH_THE_WORKSTATION = (
     "edge.optional",
     "edge.preprocess",
     "edge.commands.runner",
+    "edge.config.tables",
     "edge.inference",
     "edge.pictures.files",
     "edge.pictures.drawn_masks",

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from edge.config.tables import AcceleratorConfig
 from edge.errors import ModelError
 from edge.inference.coral import advice
-from edge.inference.coral.accelerator import Accelerator, AcceleratorSettings
+from edge.inference.coral.accelerator import Accelerator
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import find_devices
 from edge.inference.interpreter import TFLiteModel
@@ -17,7 +18,7 @@ T = TypeVar("T")
 
 
 def run_on_edgetpu(
-    model: TFLiteModel, run: Callable[[], T], settings: AcceleratorSettings | None = None
+    model: TFLiteModel, run: Callable[[], T], config: AcceleratorConfig | None = None
 ) -> tuple[T | None, str]:
     """What `run` gives while the compiled file beside the model runs on an Edge TPU; or None and why not.
 
@@ -27,13 +28,13 @@ def run_on_edgetpu(
     if not path.is_file():
         return None, f"there is no {path.name} beside the int8 file; `python -m convert.compile` makes it"
     if not find_devices():
-        return None, advice.absent()
-    with Accelerator([model], settings or AcceleratorSettings(slow_at=math.inf)) as accelerator:
+        return None, str(advice.absent())
+    with Accelerator([model], config or AcceleratorConfig(slow_at=math.inf)) as accelerator:
         if not accelerator.start():
-            return None, accelerator.text
+            return None, str(accelerator.status)
         result = run()
         if not accelerator.in_use:
-            raise ModelError(f"{path}: lost on the way: {accelerator.text}")
+            raise ModelError(f"{path}: lost on the way: {accelerator.status}")
     return result, ""
 
 

@@ -28,17 +28,19 @@ def check_coral(context: Context) -> Finding:
         return ok(f"{device.describe()}, not used: [accelerator] use is cpu")
     problem = access_problem(device)
     if problem:
-        return from_text(problem)
+        return warn(*problem)
     missing = [path for path in model_paths(context.config) if not compiled_path(path).is_file()]
     if missing:
-        return from_text(f"{device.describe()}, but {advice.not_compiled(missing)}")
+        what, cure = advice.not_compiled(missing)
+        return warn(f"{device.describe()}, but {what}", cure)
     if is_running(context.machine.service):
         return ok(f"{device.describe()}; the service has it")
     return _try_coral(context, device)
 
 
 def _absent() -> Finding:
-    return warn("configured as the accelerator, but none is there: the CPU does the work", advice.absent())
+    what, cure = advice.absent()
+    return warn(f"configured as the accelerator, but {what}: the CPU does the work", cure)
 
 
 def _try_coral(context: Context, device: CoralDevice) -> Finding:
@@ -52,10 +54,4 @@ def _try_coral(context: Context, device: CoralDevice) -> Finding:
         )
     if "error" in answer:
         return warn(answer["error"], answer["cure"] or "put that right, then `python -m edge doctor` again")
-    return ok(answer["text"]) if answer["in_use"] else from_text(answer["text"])
-
-
-def from_text(text: str) -> Finding:
-    """A warning of the form `what is wrong; what to do`."""
-    what, _, cure = text.partition("; ")
-    return warn(what, cure)
+    return ok(answer["what"]) if answer["in_use"] else warn(answer["what"], answer["cure"])

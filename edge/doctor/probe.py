@@ -14,7 +14,7 @@ import numpy as np
 
 from edge.config.reading import Config, load_config
 from edge.door import build_accelerator, open_camera
-from edge.errors import MaskEdgeError, one_line
+from edge.errors import Advice, MaskEdgeError, one_line
 from edge.inference.interpreter import import_runtime
 from edge.inference.shipped import build_classifier, build_detector
 from edge.optional import import_cv2
@@ -98,15 +98,13 @@ def _milliseconds(run: Callable[[], object]) -> float:
 
 def probe_coral(config: Config) -> dict[str, Any]:
     """The door's own trial of the Edge TPU: whether it would be used, and why not. Raises MaskEdgeError."""
-    with (
-        build_accelerator(
-            config, build_detector(config.detector), build_classifier(config.classifier), live=False
-        )
-        or nullcontext() as accelerator
-    ):
+    detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
+    with build_accelerator(config, detector, classifier, live=False) or nullcontext() as accelerator:
+        status = (accelerator and accelerator.status) or Advice("switched off")
         return {
             "in_use": bool(accelerator and accelerator.in_use),
-            "text": accelerator.text if accelerator else "switched off",
+            "what": status.what,
+            "cure": status.cure,
         }
 
 

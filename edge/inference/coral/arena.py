@@ -1,4 +1,7 @@
-"""Memory that parent and child share: one place for each model's input and outputs, so that a frame is copied once and never sent."""
+"""Memory that parent and child share: a place for each model's input and outputs.
+
+So a frame is copied once, and is not sent through a pipe.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a tensor lies. offset: bytes from the arena's start."""
+    """Where a tensor lies."""
 
     offset: int
+    """Bytes from the arena's start."""
     spec: TensorSpec
 
     def view(self, memory: mmap.mmap) -> TensorValues:

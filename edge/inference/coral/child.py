@@ -1,4 +1,4 @@
-"""The parent's side of the child process: start it, ask it with a deadline, and tell how it failed."""
+"""The parent's side of the child process: start it, ask it with a time limit, and tell how it failed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,18 @@ from edge.inference.coral.arena import ModelSlots, TensorValues, lay_out, new_me
 from edge.inference.interpreter import TFLiteModel
 
 KILLED_S = 1.0
-"""Seconds that a killed child may take to be gone; one that waits for a dead USB bus never is, and is left behind."""
+"""Seconds that a killed child may take to end. One that waits for a dead USB bus is left behind."""
 
 
 class ChildError(Exception):
-    """The child failed. kind: `error`, `mismatch`, `crash` or `hang`. stage: import, load, allocate, invoke (the trial), run. text: its own words."""
+    """The child failed."""
+
+    kind: str
+    """`error`, `mismatch`, `crash` or `hang`."""
+    stage: str
+    """`start`, `import`, `load`, `allocate`, `invoke` (the trial), or `run`."""
+    text: str
+    """Its own words."""
 
     def __init__(self, kind: str, stage: str, text: str = "") -> None:
         super().__init__(f"{kind} at {stage}: {text}")
@@ -34,14 +41,16 @@ class ChildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of the first inferences. outputs: per model, all tensors. ms: per model, the shortest inference."""
+    """What the first inferences gave."""
 
     outputs: list[list[TensorValues]]
+    """For each model, all tensors."""
     ms: list[float]
+    """For each model, its shortest inference, milliseconds."""
 
 
 class Child:
-    """A process that holds the compiled models on the Edge TPU. inputs: one trial input per model. Raises ChildError if it cannot be started."""
+    """A process that holds the compiled models on the Edge TPU."""
 
     def __init__(
         self,
@@ -50,6 +59,10 @@ class Child:
         library: str,
         pycoral: bool,
     ) -> None:
+        """inputs: one trial input for each model. library: which libedgetpu. pycoral: see worker.Job.
+
+        Raises ChildError if the process cannot be started.
+        """
         self._slots, size = lay_out([(model.input_spec, model.output_specs) for model, _ in models])
         self._stage = "start"
         job = _job(library, pycoral, [str(path) for _, path in models], self._slots)
@@ -133,7 +146,10 @@ def _job(library: str, pycoral: bool, paths: Sequence[str], slots: Sequence[Mode
 
 
 def _spawn(job: str, *descriptors: int) -> subprocess.Popen[bytes]:
-    """A fresh interpreter, not a fork: the TFLite runtime has threads. What the library prints is shown with --debug alone."""
+    """A fresh interpreter, not a fork: the TFLite runtime has threads.
+
+    What the library prints is shown only with --debug.
+    """
     command = [sys.executable, "-m", worker.__name__, job, *map(str, descriptors)]
     path = os.pathsep.join([str(packages_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
     quiet = None if logging.getLogger().isEnabledFor(logging.DEBUG) else subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Which models have a compiled twin for the Edge TPU beside them."""
+"""Which models have a compiled file for the Edge TPU, their twin, beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def compiled_path(model: Path) -> Path:
 
 
 def find_compiled(models: Sequence[TFLiteModel]) -> tuple[Twins, list[TFLiteModel]]:
-    """Models with their compiled file, and those that have none. Raises ModelError where one is not usable or of another model."""
+    """Models with their compiled file, and those that have none.
+
+    Raises ModelError where a compiled file is not usable, or is that of another model.
+    """
     found: Twins = []
     missing = []
     for model in models:
@@ -36,5 +39,6 @@ def check_compiled(compiled: ModelCard, source: ModelCard) -> None:
     """Raises ModelError where a compiled file was made of another file than the one beside it."""
     if compiled.compiled_from != source.sha256:
         raise ModelError(
-            f"{compiled.path}: not compiled from {source.path.name} as it is now; compile it again with `python -m convert.compile`"
+            f"{compiled.path}: not compiled from {source.path.name} as it is now",
+            "compile it again with `python -m convert.compile`",
         )

@@ -6,22 +6,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.errors import Advice
 from edge.host.access import may_use, no_permission
 
 SYS, DEV = Path("/sys"), Path("/dev")
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
-"""(vendor, product) -> has its firmware. The stick changes its name when the library first opens it and loads the firmware."""
+"""(vendor, product) -> has its firmware.
+
+The stick changes its name when the library first opens it and loads the firmware.
+"""
+
 PCI_ID = ("0x1ac1", "0x089a")
 
 
 @dataclass(frozen=True, slots=True)
 class CoralDevice:
-    """One Edge TPU. bus: `usb` or `pcie`. node: its device file, which may be missing. firmware: loaded. speed: USB, Mbit/s, 0 where unknown."""
+    """One Edge TPU."""
 
     bus: str
+    """`usb` or `pcie`."""
     node: Path
+    """Its device file, which may be missing."""
     firmware: bool = True
+    """Whether its firmware is loaded."""
     speed: int = 0
+    """Of its USB port, Mbit/s; 0 where it is not known."""
 
     def describe(self) -> str:
         """A few words for a person."""
@@ -37,21 +46,34 @@ def find_devices(sys: Path | None = None, dev: Path | None = None) -> list[Coral
     return [*_usb(sys, dev), *_pcie(sys, dev)]
 
 
-def access_problem(device: CoralDevice) -> str:
-    """What keeps this process from opening it, with the cure; empty if nothing does."""
+def access_problem(device: CoralDevice) -> Advice | None:
+    """Why this process cannot open it; None where it can. Raises OSError where it vanishes meanwhile."""
     if not device.node.exists():
-        if device.bus == "pcie":
-            return f"a Coral on PCIe, but no {device.node}: its driver is not loaded; install gasket-dkms, then `sudo modprobe apex`"
-        return f"the stick has no device file {device.node}: is this a container or a sandbox without USB?"
+        return _no_node(device)
     if may_use(device.node):
-        return ""
+        return None
     try:
         group = device.node.group()
     except KeyError:  # a number without a name
         group = str(device.node.stat().st_gid)
     if group == "root":
-        return f"only root may open {device.node}: the udev rule is missing; `sudo ./setup.sh --coral auto` writes it, then replug the stick"
-    return str(no_permission(device.node, group))
+        return Advice(
+            f"only root may open {device.node}: the udev rule is missing",
+            "`sudo ./setup.sh --coral auto` writes it, then replug the stick",
+        )
+    return no_permission(device.node, group)
+
+
+def _no_node(device: CoralDevice) -> Advice:
+    if device.bus == "pcie":
+        return Advice(
+            f"a Coral on PCIe, but no {device.node}: its driver is not loaded",
+            "install gasket-dkms, then `sudo modprobe apex`",
+        )
+    return Advice(
+        f"the stick has no device file {device.node}",
+        "is this a container or a sandbox without USB? give it the device",
+    )
 
 
 def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:
@@ -59,19 +81,15 @@ def _usb(sys: Path, dev: Path) -> Iterator[CoralDevice]:
         identity = _read(entry / "idVendor"), _read(entry / "idProduct")
         if identity in USB_IDS:
             bus, number = _number(entry / "busnum"), _number(entry / "devnum")
-            yield CoralDevice(
-                "usb", dev / f"bus/usb/{bus:03d}/{number:03d}", USB_IDS[identity], _number(entry / "speed")
-            )
+            node = dev / f"bus/usb/{bus:03d}/{number:03d}"
+            yield CoralDevice("usb", node, USB_IDS[identity], _number(entry / "speed"))
 
 
 def _pcie(sys: Path, dev: Path) -> Iterator[CoralDevice]:
-    found = [
-        e
-        for e in sorted((sys / "bus/pci/devices").glob("*"))
-        if (_read(e / "vendor"), _read(e / "device")) == PCI_ID
-    ]
-    for i in range(len(found)):
-        yield CoralDevice("pcie", dev / f"apex_{i}")
+    entries = sorted((sys / "bus/pci/devices").glob("*"))
+    found = [entry for entry in entries if (_read(entry / "vendor"), _read(entry / "device")) == PCI_ID]
+    for number in range(len(found)):
+        yield CoralDevice("pcie", dev / f"apex_{number}")
 
 
 def _read(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.errors import Advice
 from edge.inference.coral import advice
 from edge.inference.coral.arena import TensorValues
 from edge.inference.coral.child import Trial
@@ -17,41 +18,47 @@ from edge.preprocess import quantise
 from edge.types import Pixels
 
 WRONG_AT = 6.0
-"""Mean distance of the answers, in int8 steps. Two right kernels differ by up to 2 on the shipped models, a constant answer by 15 and more."""
+"""Mean distance from the CPU's results, in int8 steps, above which the Edge TPU's are wrong.
+
+On the shipped models, two right kernels differ by up to 2, and a constant result differs by 15 and more.
+"""
+
 CPU_ROUNDS = 3
+"""Inferences of each model on the CPU; the shortest counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What the CPU makes of the trial picture: all models' inputs and outputs, and its shortest time for all of them, ms."""
+    """What the CPU makes of the trial picture."""
 
     inputs: list[TensorValues]
+    """One for each model."""
     outputs: list[list[TensorValues]]
+    """For each model, all tensors."""
     ms: float
+    """The shortest time for all models, milliseconds."""
 
 
 def measure(models: Sequence[TFLiteModel]) -> Reference:
-    """Run the trial picture on the CPU. Each model keeps the input that it had: a frame may be waiting in it."""
+    """Run the trial picture on the CPU. Each model keeps the input that it had: a frame may wait in it."""
     inputs, outputs, milliseconds = [], [], 0.0
     for model in models:
-        waiting, accelerated = model.values(), model.accelerated
+        waiting, accelerated, spec = model.values(), model.accelerated, model.input_spec
         model.accelerated = None
         picture = trial_picture(model.card.width, model.card.height)
-        inputs.append(
-            quantise(picture, model.input_spec.scale, model.input_spec.zero_point, model.input_spec.dtype)[
-                None
-            ]
-        )
+        inputs.append(quantise(picture[None], spec.scale, spec.zero_point, spec.dtype))
         model.set_values(inputs[-1])
         milliseconds += min(_timed(model) for _ in range(CPU_ROUNDS))
         outputs.append([output.values for output in model.outputs()])
         model.set_values(waiting)
         model.accelerated = accelerated
-    return Reference(list(inputs), [list(tensors) for tensors in outputs], milliseconds)
+    return Reference(inputs, outputs, milliseconds)
 
 
-def compare_with_cpu(trial: Trial, reference: Reference, slow_at: float, device: CoralDevice) -> str:
-    """What is wrong with the trial; empty if nothing."""
+def compare_with_cpu(
+    trial: Trial, reference: Reference, slow_at: float, device: CoralDevice
+) -> Advice | None:
+    """What is wrong with the trial; None if nothing. slow_at: how many times the CPU's time is too slow."""
     pairs = [
         pair
         for got, expected in zip(trial.outputs, reference.outputs, strict=True)
@@ -62,11 +69,14 @@ def compare_with_cpu(trial: Trial, reference: Reference, slow_at: float, device:
         return advice.wrong(steps, WRONG_AT)
     if sum(trial.ms) > slow_at * reference.ms:
         return advice.slow(sum(trial.ms), reference.ms, device)
-    return ""
+    return None
 
 
 def trial_picture(width: int, height: int) -> Pixels:
-    """Coloured squares, the same on every machine: they make every output tensor vary. uint8 (height, width, 3) RGB."""
+    """Coloured squares, the same on every machine, uint8 (height, width, 3) RGB.
+
+    They make every output tensor vary.
+    """
     squares = np.random.default_rng(0).integers(
         0, 256, (-(-height // 16), -(-width // 16), 3), dtype=np.uint8
     )
@@ -74,7 +84,10 @@ def trial_picture(width: int, height: int) -> Pixels:
 
 
 def distance(got: TensorValues, expected: TensorValues) -> float:
-    """Mean absolute difference of two output tensors, in steps of their type; of floats, in 255ths of the expected one's range."""
+    """Mean absolute difference of two output tensors, in steps of their integer type.
+
+    For floats, a step is 1/255 of the expected tensor's range.
+    """
     step = 1.0 if np.issubdtype(expected.dtype, np.integer) else max(float(np.ptp(expected)), 1e-9) / 255
     return float(np.mean(np.abs(got.astype(np.float64) - expected.astype(np.float64)))) / step
 

@@ -1,10 +1,12 @@
 """The child process that owns the Edge TPU: `python -m edge.inference.coral.worker JOB SOCKET MEMORY`.
 
-libedgetpu crashes, aborts and hangs (google-coral/edgetpu#812, #766, blakeblackshear/frigate#3808): here it takes nobody with it.
+libedgetpu crashes, aborts and hangs (google-coral/edgetpu#812, #766, blakeblackshear/frigate#3808). In a
+process of its own it takes nobody with it.
 
-JOB: JSON, see `Job`. SOCKET, MEMORY: inherited descriptors, of a SOCK_SEQPACKET socket and of the arena. It tells each stage as it begins, tries
-every model on the input that lies in the arena, and says `ready` with the times; then each message is one byte, the model to run, answered by `{}` or
-by `{"error": ..., "text": ...}`. It ends when the socket is closed.
+JOB: JSON, see `Job`. SOCKET, MEMORY: inherited descriptors of a SOCK_SEQPACKET socket and of the arena.
+The child tells each stage as it begins, tries every model on the input that lies in the arena, and says
+`ready` with the times. Then each message to it is one byte, the number of the model to run. The answer is
+`{}` or `{"error": ..., "text": ...}`. It ends when the socket is closed.
 """
 
 from __future__ import annotations
@@ -24,18 +26,28 @@ from edge.inference.coral.arena import ModelSlots, TensorValues, from_json
 from edge.inference.interpreter import import_runtime, tensor_spec
 
 ROUNDS = 4
-"""Of the trial, all models in turn as at the door; the first brings the parameters onto the chip and is not timed."""
+"""Rounds of the trial; each runs all models in turn, as the door does.
+
+The first one brings the parameters onto the chip and is not timed.
+"""
+
 SCALE_TOLERANCE = 1e-4
+"""How much a tensor's scale may differ from the expected one, as a part of it."""
+
 TEXT_LIMIT = 2000
+"""Characters of an error's text that are sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to load. pycoral: by its `make_interpreter`, which brings the runtime that its libedgetpu was built with."""
+    """What to load."""
 
     library: str
+    """Which libedgetpu."""
     pycoral: bool
+    """Whether to load by pycoral, with the runtime that its libedgetpu was built with."""
     models: tuple[tuple[str, ModelSlots], ...]
+    """The path of each compiled file, and its places in the arena."""
 
 
 class MismatchError(ValueError):
@@ -63,7 +75,10 @@ class Model:
 
 
 def _matching(details: list[dict[str, Any]], wanted: list[Any]) -> list[int]:
-    """TensorValues indices in the wanted order: by name, or in the file's own order where the names are others. Raises MismatchError."""
+    """Indices of the wanted tensors: by name, or in the file's own order where the names are others.
+
+    Raises MismatchError.
+    """
     by_name = {detail["name"]: detail for detail in details}
     ordered = (
         [by_name[spec.name] for spec in wanted] if all(spec.name in by_name for spec in wanted) else details
@@ -114,7 +129,7 @@ def _load(job: Job, channel: socket.socket, memory: mmap.mmap) -> list[Model]:
             _say(channel, {"stage": "allocate"})
             plain = (
                 runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-            )  # nothing but the Edge TPU is to take over operations here
+            )  # only the Edge TPU takes operations
             interpreter = runtime.Interpreter(
                 path, experimental_delegates=[delegate], experimental_op_resolver_type=plain
             )
@@ -124,7 +139,7 @@ def _load(job: Job, channel: socket.socket, memory: mmap.mmap) -> list[Model]:
 
 
 def _pycoral() -> Callable[[str], Any] | None:
-    """Google's `make_interpreter`, if it is that: a package of PyPI that is not Google's is named pycoral, too."""
+    """Google's `make_interpreter`; None where another package of this name, PyPI has one, is installed."""
     try:
         return import_module("pycoral.utils.edgetpu").make_interpreter  # type: ignore[no-any-return]
     except Exception:  # built against another numpy, it raises more than ImportError

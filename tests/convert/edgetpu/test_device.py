@@ -5,8 +5,8 @@ import math
 import pytest
 
 from convert.edgetpu.device import run_on_edgetpu
+from edge.config.tables import AcceleratorConfig
 from edge.errors import ModelError
-from edge.inference.coral.accelerator import AcceleratorSettings
 from edge.inference.coral.compiled import compiled_path
 from tests.coral_fakes import answer, open_models, tiny_models
 
@@ -16,8 +16,8 @@ def model(tmp_path):
     return open_models(tiny_models(tmp_path / "models"))[0]
 
 
-def settings(library) -> AcceleratorSettings:
-    return AcceleratorSettings(library=str(library), slow_at=math.inf)
+def settings(library) -> AcceleratorConfig:
+    return AcceleratorConfig(library=str(library), slow_at=math.inf)
 
 
 def test_the_compiled_file_runs_on_the_stick_and_only_there(stick, model, library):

@@ -93,8 +93,8 @@ def test_coral(tmp_path):
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        ({"in_use": True, "text": "Edge TPU in use (Coral USB stick): 3 ms"}, Status.OK, "in use"),
-        ({"in_use": False, "text": "the Edge TPU hangs; unplug it"}, Status.WARN, "hangs"),
+        ({"in_use": True, "what": "Edge TPU in use (Coral USB stick): 3 ms"}, Status.OK, "in use"),
+        ({"in_use": False, "what": "the Edge TPU hangs (x; y)", "cure": "unplug it"}, Status.WARN, "(x; y)"),
         ({"error": "no TFLite runtime", "cure": ""}, Status.WARN, "no TFLite runtime"),
     ],
 )

@@ -19,8 +19,8 @@ from pathlib import Path
 from edge.inference.coral import sysfs
 sysfs.SYS, sysfs.DEV = Path({sys!r}), Path({dev!r})
 from functools import partial
-from edge import door as app
-app.AcceleratorSettings = partial(app.AcceleratorSettings, infer_s={infer_s}, start_s=60)
+from edge.inference.coral import accelerator
+accelerator.TimeLimits = partial(accelerator.TimeLimits, infer_s={infer_s}, start_s=60)
 from edge.commands.main import main
 sys.exit(main({words!r}))
 """

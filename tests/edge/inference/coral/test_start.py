@@ -23,8 +23,8 @@ def test_a_good_stick_is_used_and_says_the_same_as_the_cpu(stick, models, librar
         got = [answer(model) for model in models]
         assert accelerator.degraded is None
         assert "Edge TPU in use (Coral USB stick at 5000 Mbit/s" in log.text
-        assert "brightness" in accelerator.text
-        assert "blobs" in accelerator.text
+        assert "brightness" in accelerator.status.what
+        assert "blobs" in accelerator.status.what
     for one, other in zip(got, expected, strict=True):
         assert [a.shape for a in one] == [b.shape for b in other]
         assert max(distance(a, b) for a, b in zip(one, other, strict=True)) <= 2
@@ -56,7 +56,7 @@ def test_one_model_without_a_compiled_file_stays_on_the_cpu(stick, tmp_path, lib
     models = open_models(paths)
     with make_accelerator(models, library, clock) as accelerator:
         assert accelerator.start()
-        assert "blobs" not in accelerator.text
+        assert "blobs" not in accelerator.status.what
         assert len(answer(models[1])) == 2
     assert "blobs_edgetpu.tflite not found" in log.text
 
@@ -72,7 +72,7 @@ def test_without_a_stick_nothing_is_started_and_nothing_said(stick, models, libr
 
 def test_without_the_stick_that_is_required_the_state_is_degraded(stick, models, library, clock, log):
     stick.unplug()
-    with make_accelerator(models, library, clock, required=True) as accelerator:
+    with make_accelerator(models, library, clock, use="edgetpu") as accelerator:
         assert not accelerator.start()
         assert "plug it in" in accelerator.degraded
     assert [record.levelname for record in log.records] == ["WARNING"]

@@ -44,7 +44,7 @@ def test_pcie_comes_after_usb_and_has_its_own_file(stick):
 
 def test_a_stick_that_may_be_opened_has_no_problem(stick):
     stick.plug()
-    assert access_problem(find_devices(stick.sys, stick.dev)[0]) == ""
+    assert access_problem(find_devices(stick.sys, stick.dev)[0]) is None
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_missing_permission_names_the_file_and_the_cure(stick, monkeypatch, grou
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may open everything
     monkeypatch.setattr(Path, "group", lambda path: group)
     problem = access_problem(find_devices(stick.sys, stick.dev)[0])
-    assert str(stick.node) in problem
-    assert words in problem
+    assert str(stick.node) in problem.what
+    assert words in problem.cure
 
 
 def test_a_missing_device_file_names_driver_or_sandbox(stick):
     stick.plug_pcie(driver=False)
-    assert "sudo modprobe apex" in access_problem(find_devices(stick.sys, stick.dev)[0])
-    assert "sandbox" in access_problem(CoralDevice("usb", Path("/nowhere/usb")))
+    assert "sudo modprobe apex" in access_problem(find_devices(stick.sys, stick.dev)[0]).cure
+    assert "sandbox" in access_problem(CoralDevice("usb", Path("/nowhere/usb"))).cure
 
 
 def test_an_entry_that_vanishes_midway_is_left_out(stick):

@@ -165,4 +165,4 @@ def test_the_doctor_makes_the_same_trial(stick, tmp_path, library, word, in_use,
     }
     answer = probe_coral(load_config(None, {}, tables))
     assert answer["in_use"] is in_use
-    assert words in answer["text"]
+    assert words in f"{answer['what']}; {answer['cure']}"
