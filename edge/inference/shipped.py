@@ -10,7 +10,8 @@ from edge.config.tables import ClassifierConfig, DetectorConfig
 from edge.errors import Advice, ModelError
 from edge.host.packages import packages_folder
 from edge.inference.card import load_card
-from edge.inference.faces import CascadeFaceDetector, FaceDetector, SSDFaceDetector
+from edge.inference.cascade import CascadeFaceDetector
+from edge.inference.faces import FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,9 @@ import pytest
 
 from edge.errors import ModelError
 from edge.inference.card import load_card
-from edge.inference.faces import CascadeFaceDetector, SSDFaceDetector, _postprocess_outputs
+from edge.inference.cascade import CascadeFaceDetector
+from edge.inference.faces import SSDFaceDetector
+from edge.inference.ssd_outputs import postprocess_outputs
 from edge.types import BoundingBox, Frame
 from tests.builders import DATA, make_frame
 
@@ -78,14 +80,14 @@ def test_postprocessed_outputs_are_found_by_name_and_shape_not_by_order():
     assert detector is not None
     op = "TFLite_Detection_PostProcess"
     shapes = [(f"{op}:2", (1, 10)), (f"{op}:3", (1,)), (op, (1, 10, 4)), (f"{op}:1", (1, 10))]
-    assert _postprocess_outputs(detector, shapes, "m") == {
+    assert postprocess_outputs(detector, shapes, "m") == {
         "boxes": op,
         "classes": f"{op}:1",
         "scores": f"{op}:2",
         "count": f"{op}:3",
     }
     with pytest.raises(ModelError, match="classes, scores"):
-        _postprocess_outputs(detector, [("a", (1, 10, 4)), ("b", (1, 10))], "m")
+        postprocess_outputs(detector, [("a", (1, 10, 4)), ("b", (1, 10))], "m")
 
 
 def test_outputs_that_were_renamed_are_not_guessed(model_copy):

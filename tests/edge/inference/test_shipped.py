@@ -7,7 +7,8 @@ import pytest
 from edge.config.tables import ClassifierConfig, DetectorConfig
 from edge.errors import ModelError
 from edge.inference import shipped
-from edge.inference.faces import CascadeFaceDetector, SSDFaceDetector
+from edge.inference.cascade import CascadeFaceDetector
+from edge.inference.faces import SSDFaceDetector
 from tests.builders import DATA
 
 
