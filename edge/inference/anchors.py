@@ -1,4 +1,4 @@
-"""Anchors of a single-shot detector, and boxes from its regression (Liu et al. 2016). Shared by training and the Pi."""
+"""Anchors of a single-shot detector, and boxes from its regression (Liu et al. 2016)."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ Floats = npt.NDArray[np.float32]
 
 
 def level_anchors(width: int, height: int, stride: int, sizes: Sequence[Sequence[float]]) -> Floats:
-    """Anchors of one level: for each cell in row-major order, one per size.
+    """Anchors of one level: for each cell in row-major order, one for each size.
 
-    width, height: model input, px. sizes: (width, height) px each. Returns float32 (ceil(H/s) * ceil(W/s) * A, 4): (cx, cy, w, h) in px of
-    the model's input, centred on the cells.
+    width, height: model input, px. stride: px from cell to cell. sizes: (width, height) px each.
+    Returns float32 (ceil(H/s) * ceil(W/s) * A, 4): (cx, cy, w, h) in px of the model's input, centred on the
+    cells.
     """
     rows, columns = -(-height // stride), -(-width // stride)
     cy, cx = np.meshgrid((np.arange(rows) + 0.5) * stride, (np.arange(columns) + 0.5) * stride, indexing="ij")
     centres = np.stack([cx, cy], axis=-1).reshape(-1, 1, 2)
     shapes = np.asarray(sizes, np.float32).reshape(1, -1, 2)
     count = (centres.shape[0], shapes.shape[1], 2)
-    return (
-        np.concatenate([np.broadcast_to(centres, count), np.broadcast_to(shapes, count)], axis=-1)
-        .reshape(-1, 4)
-        .astype(np.float32)
-    )
+    anchors = [np.broadcast_to(centres, count), np.broadcast_to(shapes, count)]
+    return np.concatenate(anchors, axis=-1).reshape(-1, 4).astype(np.float32)
 
 
 def decode_boxes(raw: Floats, anchors: Floats, variances: tuple[float, float]) -> Floats:
     """Turn regression outputs into boxes.
 
-    raw: (N, 4) float32, offsets (tx, ty, tw, th). anchors: (N, 4) float32 (cx, cy, w, h) px. variances: of centre and of size.
-    Returns (N, 4) float32 (xmin, ymin, xmax, ymax) px, not clipped: c = a + t * v0 * size, size = size * exp(t * v1).
+    raw: (N, 4) float32, offsets (tx, ty, tw, th). anchors: (N, 4) float32 (cx, cy, w, h) px.
+    variances: v0 of the centre and v1 of the size, as in Liu et al. 2016:
+    centre = anchor centre + t * v0 * anchor size, and size = anchor size * exp(t * v1).
+    Returns (N, 4) float32 (xmin, ymin, xmax, ymax) px, not clipped.
     """
     centres = anchors[:, :2] + raw[:, :2] * variances[0] * anchors[:, 2:]
     half = anchors[:, 2:] * np.exp(np.minimum(raw[:, 2:] * variances[1], 4.0)) / 2
@@ -51,9 +51,7 @@ def _intersections(boxes: Floats, others: Floats) -> Floats:
     sides = np.maximum(
         np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0
     )
-    return np.asarray(
-        sides[..., 0] * sides[..., 1]
-    )  # np.prod would take longer than all the rest: it runs in every frame, on a few boxes
+    return np.asarray(sides[..., 0] * sides[..., 1])  # of a few boxes, np.prod takes longer than all the rest
 
 
 def _areas(boxes: Floats) -> Floats:
@@ -65,8 +63,8 @@ def non_maximum_suppression(
 ) -> npt.NDArray[np.intp]:
     """Greedy: keep the best box, drop those that overlap it by more than `iou_threshold`, and so on.
 
-    boxes: (N, 4) corners. scores: (N,). Only the best `limit` are looked at, so that a noisy picture costs no more than a quiet one.
-    Returns the kept indices, best first.
+    boxes: (N, 4) corners. scores: (N,). limit: boxes that are compared, the best ones: so a noisy frame takes
+    no longer than a quiet one. Returns the kept indices, best first.
     """
     order = (-scores).argsort(kind="stable")[:limit]
     ranked = boxes[order]

@@ -14,33 +14,39 @@ from edge.types import Detection, Frame
 
 CASCADE = "haarcascade_frontalface_default.xml"
 CASCADE_FOLDERS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
-"""Where Debian puts OpenCV's cascades (package opencv-data); the PyPI wheels carry them in `cv2.data`."""
+"""Where Debian puts OpenCV's cascades (package opencv-data); the wheels of PyPI have them in `cv2.data`."""
+
+SIDE_AT_MOST = 640
+"""Pixels of the longer side of the picture that the cascade sees."""
 
 
 class CascadeFaceDetector:
-    """OpenCV's frontal Haar cascade (Viola and Jones 2001): a stand-in where there is no detector model. It loses most masked faces.
+    """OpenCV's frontal Haar cascade (Viola and Jones 2001), for where there is no detector model.
 
-    Raises MissingLibraryError where OpenCV or its cascade file is not installed.
+    It loses most masked faces.
     """
 
     def __init__(self, min_size: int = 48) -> None:
+        """min_size: px of the smallest face, in the picture that the cascade sees.
+
+        Raises MissingLibraryError where OpenCV or its cascade file is not installed.
+        """
         self._cv2 = import_cv2()
         self._min_size = min_size
         folders = [Path(self._cv2.data.haarcascades)] if hasattr(self._cv2, "data") else []
-        path = next(
-            (folder / CASCADE for folder in (*folders, *CASCADE_FOLDERS) if (folder / CASCADE).is_file()),
-            None,
-        )
+        paths = [folder / CASCADE for folder in (*folders, *CASCADE_FOLDERS)]
+        path = next((path for path in paths if path.is_file()), None)
         if path is None or not hasattr(self._cv2, "CascadeClassifier"):
             raise MissingLibraryError(
-                f"OpenCV's {CASCADE} is missing; `sudo apt install opencv-data`, or configure a detector model"
+                f"OpenCV's {CASCADE} is missing",
+                "`sudo apt install opencv-data`, or configure a detector model",
             )
         self._cascade = self._cv2.CascadeClassifier(str(path))
 
     def detect(self, frame: Frame, threshold: float | None = None) -> list[Detection]:
-        pixels = frame.pixels if frame.preview is None else frame.preview
-        scale = min(1.0, 640 / max(pixels.shape[:2]))
-        small = resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+        height, width = frame.view.shape[:2]
+        scale = min(1.0, SIDE_AT_MOST / max(width, height))
+        small = resize(frame.view, max(1, round(width * scale)), max(1, round(height * scale)))
         grey = self._cv2.equalizeHist(self._cv2.cvtColor(small, self._cv2.COLOR_RGB2GRAY))
         found, _, weights = self._cascade.detectMultiScale3(
             grey,

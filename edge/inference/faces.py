@@ -1,4 +1,4 @@
-"""Face detectors: any SSD-style TFLite model by its card."""
+"""Face detectors: what each is, and any SSD-style TFLite model by its card."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
 from edge.errors import ModelError
-from edge.inference.anchors import Floats, non_maximum_suppression
+from edge.inference.anchors import Floats
 from edge.inference.card import load_card
 from edge.inference.interpreter import OutputTensor, TFLiteModel
-from edge.inference.ssd_outputs import RawReader, postprocess_outputs
+from edge.inference.ssd_outputs import output_reader
 from edge.preprocess import resize
 from edge.types import BoundingBox, Detection, Frame, Pixels
 
@@ -48,16 +46,14 @@ class SSDFaceDetector:
         """
         card = load_card(model)
         if card.detector is None:
-            raise ModelError(f"{model}: its card says {card.task}, a face detector is needed here")
-        self.card, self._detector = card, card.detector
+            raise ModelError(
+                f"{model}: its card says {card.task}, a face detector is needed here", "give another file"
+            )
+        self.card = card
         self.score_threshold = card.detector.score_threshold if score_threshold is None else score_threshold
         self.prepare_s = 0.0
         self.model = TFLiteModel(card, threads, reference_kernels)
-        raw = card.detector.outputs == "raw"
-        self._reader = (
-            RawReader(card.detector, card.width, card.height, self.model.output_specs, model) if raw else None
-        )
-        self._names = None if raw else postprocess_outputs(card.detector, self.model.output_shapes(), model)
+        self._reader = output_reader(card, card.detector, self.model.output_specs)
 
     def detect(self, frame: Frame, threshold: float | None = None) -> list[Detection]:
         pixels = self.prepare(frame)
@@ -82,29 +78,18 @@ class SSDFaceDetector:
     ) -> list[Detection]:
         """Detections from one inference's outputs, for a frame of this width and height (px)."""
         lowest = self.score_threshold if threshold is None else threshold
-        if self._reader:
-            boxes, scores = self._reader.boxes(outputs, lowest)
-            kept = non_maximum_suppression(boxes, scores, self._detector.iou_threshold)
-            boxes, scores = boxes[kept], scores[kept]
-        else:
-            boxes, scores = self._read_postprocessed(outputs, lowest)
+        boxes, scores = self._reader.boxes(outputs, lowest)
         return detections_in_frame(boxes, scores, self.card.width, self.card.height, width, height)
-
-    def _read_postprocessed(self, outputs: list[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
-        """(N, 4) corner boxes in px of the model's input and (N,) scores, best first."""
-        assert self._names is not None
-        by_name = {output.name: output.dequantise()[0] for output in outputs}
-        count = int(by_name[self._names["count"]])  # the operation leaves what lies behind unwritten
-        boxes, scores, classes = (by_name[self._names[key]][:count] for key in ("boxes", "scores", "classes"))
-        keep = (scores >= threshold) & (np.round(classes) == self._detector.face_class)
-        size = np.array([self.card.width, self.card.height] * 2, np.float32)
-        return boxes[keep][:, [1, 0, 3, 2]] * size, scores[keep]
 
 
 def detections_in_frame(
     corners: Floats, scores: Floats, seen_width: int, seen_height: int, width: int, height: int
 ) -> list[Detection]:
-    """Corners in px of the picture that the detector saw as boxes in px of the frame, clipped to it, best first; what lies outside is dropped."""
+    """Boxes of the picture that a detector saw as detections in the frame, clipped to it, best first.
+
+    corners: (N, 4) px of the picture, whose width and height are seen_width and seen_height. scores: (N,).
+    width, height: of the frame, px. What lies outside the frame is dropped.
+    """
     x, y = width / seen_width, height / seen_height
     boxes = [BoundingBox(*corner).scale(x, y).clip(width, height) for corner in corners.tolist()]
     found = [Detection(box, score) for box, score in zip(boxes, scores.tolist(), strict=True) if box.area > 0]

@@ -17,8 +17,13 @@ from edge.inference.card import ModelCard
 from edge.preprocess import dequantise, quantise
 from edge.types import Pixels
 
+TAKE_ITS_CARD = "take the card that was made with it"
+
 RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
-"""In order of choice. ai-edge-litert is the living successor; tflite-runtime still works where numpy is older than 2."""
+"""In order of choice.
+
+ai-edge-litert is the successor that is kept up; tflite-runtime still works where numpy is older than 2.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +35,20 @@ class Runtime:
 
 
 def import_runtime(names: tuple[str, ...] = RUNTIMES) -> Runtime:
-    """The first runtime that imports. Raises MissingLibraryError that says why each was passed over."""
+    """The first runtime that imports. Raises MissingLibraryError, which says why each does not."""
     reasons = []
     for name in names:
+        package = name.partition(".")[0]
         try:
-            return Runtime(name.partition(".")[0], importlib.import_module(name))
+            return Runtime(package, importlib.import_module(name))
         except Exception as error:  # built against another numpy, tflite-runtime raises more than ImportError
-            reasons.append(
-                f"{name.partition('.')[0]}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-            )
-    raise MissingLibraryError(f"no TFLite runtime ({'; '.join(reasons)}); `pip install ai-edge-litert`")
+            reasons.append(f"{package}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    raise MissingLibraryError(f"no TFLite runtime ({'; '.join(reasons)})", "`pip install ai-edge-litert`")
 
 
 @dataclass(frozen=True, slots=True)
 class OutputTensor:
-    """One output tensor after an inference: int8 values, not yet dequantised. q stands for (q - zero_point) * scale."""
+    """One output tensor after an inference, not yet dequantised: q stands for (q - zero_point) * scale."""
 
     name: str
     values: npt.NDArray[np.int8]
@@ -58,23 +62,22 @@ class OutputTensor:
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """An input or output tensor. dtype: numpy's name. scale is 1 and zero_point 0 where it is not quantised."""
+    """An input or output tensor."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    """numpy's name of it."""
     scale: float
+    """1 where the tensor is not quantised."""
     zero_point: int
+    """0 where the tensor is not quantised."""
 
 
 def tensor_spec(detail: dict[str, Any]) -> TensorSpec:
     """From an interpreter's input or output details."""
-    return TensorSpec(
-        detail["name"],
-        tuple(int(n) for n in detail["shape"]),
-        np.dtype(detail["dtype"]).name,
-        *_quantisation(detail),
-    )
+    shape = tuple(int(n) for n in detail["shape"])
+    return TensorSpec(detail["name"], shape, np.dtype(detail["dtype"]).name, *_quantisation(detail))
 
 
 Accelerated = Callable[[npt.NDArray[Any]], list[npt.NDArray[Any]] | None]
@@ -111,7 +114,8 @@ class TFLiteModel:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]}); convert it again"
+                f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]})",
+                "convert it again",
             ) from error
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._interpreter.get_output_details()
@@ -123,21 +127,18 @@ class TFLiteModel:
         self._answers: list[npt.NDArray[Any]] | None = None
 
     def run(self, pixels: Pixels) -> list[OutputTensor]:
-        """One inference. pixels: uint8 (height, width, 3) RGB of the card's size. Returns all outputs, in the file's order."""
+        """One inference. Returns all outputs, in the file's order.
+
+        pixels: uint8 (height, width, 3) RGB of the card's size.
+        """
         self.set_input(pixels)
         self.invoke()
         return self.outputs()
 
     def set_input(self, pixels: Pixels) -> None:
-        """Quantise a picture into the input tensor, in its own memory: a copy less in every frame."""
-        spec = self.input_spec
-        quantise(
-            pixels[None],
-            spec.scale,
-            spec.zero_point,
-            spec.dtype,
-            self._interpreter.tensor(self._input["index"])(),
-        )
+        """Quantise a picture straight into the input tensor's memory: that saves a copy in every frame."""
+        spec, memory = self.input_spec, self._interpreter.tensor(self._input["index"])()
+        quantise(pixels[None], spec.scale, spec.zero_point, spec.dtype, memory)
 
     def values(self) -> npt.NDArray[Any]:
         """A copy of the input tensor: (1, height, width, 3) of `input_spec.dtype`."""
@@ -163,31 +164,34 @@ class TFLiteModel:
             for spec, tensor in zip(self.output_specs, values, strict=True)
         ]
 
-    def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Name and shape of each output."""
-        return [(spec.name, spec.shape) for spec in self.output_specs]
-
     def _check(self) -> None:
-        card = self.card
+        """Raises ModelError where the file is not what its card says."""
+        card, spec = self.card, self.input_spec
         postprocessed = card.detector is not None and card.detector.outputs == "postprocessed"
-        if self.input_spec.dtype not in (("int8", "uint8") if postprocessed else ("int8",)):
+        if spec.dtype not in (("int8", "uint8") if postprocessed else ("int8",)):
             raise ModelError(
-                f"{card.path}: a {self.input_spec.dtype} model, int8 is needed; make one with `python -m convert.quantize`"
+                f"{card.path}: a {spec.dtype} model, int8 is needed",
+                "make one with `python -m convert.quantize`",
             )
-        shape, expected = tuple(int(n) for n in self._input["shape"]), (1, card.height, card.width, 3)
-        if shape != expected:
+        expected = (1, card.height, card.width, 3)
+        if spec.shape != expected:
             raise ModelError(
-                f"{card.path}: its input is {shape}, the card says {expected}; take the card that was made with it"
+                f"{card.path}: its input is {spec.shape}, the card says {expected}", TAKE_ITS_CARD
             )
         if card.detector is None:
-            got = [shape for _, shape in self.output_shapes()]
-            if got != [(1, len(card.labels))] or self._outputs[0]["dtype"] is not np.int8:
-                raise ModelError(
-                    f"{card.path}: its outputs are {got}, the card's {len(card.labels)} labels need int8 (1, {len(card.labels)})"
-                )
+            self._check_classes(len(card.labels))
+
+    def _check_classes(self, labels: int) -> None:
+        got = [spec.shape for spec in self.output_specs]
+        if got != [(1, labels)] or self.output_specs[0].dtype != "int8":
+            raise ModelError(
+                f"{self.card.path}: its outputs are {got}, "
+                f"the card's {labels} labels need int8 (1, {labels})",
+                TAKE_ITS_CARD,
+            )
 
 
 def _quantisation(detail: dict[str, Any]) -> tuple[float, int]:
-    """Scale and zero point; a float output (of TFLite_Detection_PostProcess) has none and is left as it is."""
+    """Scale and zero point; (1, 0) of a tensor that is not quantised, as TFLite_Detection_PostProcess has."""
     scale, zero_point = detail["quantization"]
     return (float(scale), int(zero_point)) if scale else (1.0, 0)

@@ -5,107 +5,169 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from edge.errors import ModelError
-from edge.inference.anchors import Floats, decode_boxes, level_anchors
-from edge.inference.card import DetectorCard
+from edge.inference.anchors import Floats, decode_boxes, level_anchors, non_maximum_suppression
+from edge.inference.card import DetectorCard, Level, ModelCard
 from edge.inference.interpreter import OutputTensor, TensorSpec
 from edge.preprocess import dequantise
 
 POSTPROCESS = "TFLite_Detection_PostProcess"
-"""TFLite's operation that decodes boxes and suppresses overlapping ones, and what its outputs are called where nobody renamed them."""
+"""TFLite's operation that decodes boxes and drops overlapping ones; by default its outputs have its name."""
+
+
+class OutputReader(Protocol):
+    """Makes boxes of one inference's outputs."""
+
+    def boxes(self, outputs: Sequence[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
+        """The boxes that score `threshold` or more, without overlapping ones.
+
+        Returns float32 (N, 4) corners (xmin, ymin, xmax, ymax) in px of the model's input, not clipped; and
+        their scores, float32 (N,), 0..1.
+        """
+
+
+def output_reader(card: ModelCard, detector: DetectorCard, specs: Sequence[TensorSpec]) -> OutputReader:
+    """The reader for the outputs that the card describes. specs: the file's outputs.
+
+    Raises ModelError where file and card do not fit together.
+    """
+    kind = RawReader if detector.outputs == "raw" else PostprocessedReader
+    return kind(card, detector, specs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
-    """One level of a raw detector: where its two outputs stand among the file's, and what their bytes stand for.
-
-    score: of the logits. scores, offsets: float32 (256,), by the value of the byte. anchors: float32 (N, 4).
-    """
+class _LevelOutputs:
+    """The two outputs of one level of a raw detector, and what their bytes stand for."""
 
     score_index: int
+    """Place of the score tensor among the outputs."""
     box_index: int
+    """Place of the box tensor among the outputs."""
     score: TensorSpec
+    """The score tensor, logits."""
     scores: Floats
+    """Score of each byte of the score tensor, float32 (256,)."""
     offsets: Floats
+    """Offset of each byte of the box tensor, float32 (256,)."""
     anchors: Floats
+    """float32 (N, 4): (cx, cy, w, h) in px of the model's input."""
 
 
 class RawReader:
-    """Boxes from logits and offsets, level by level. Scores are compared as int8: only what passes is looked up and decoded."""
+    """Decodes logits and offsets, level by level.
 
-    def __init__(
-        self, card: DetectorCard, width: int, height: int, specs: Sequence[TensorSpec], model: Path | str
-    ) -> None:
-        self._variances = card.variances
-        self._levels = []
-        positions = {spec.shape: i for i, spec in enumerate(specs) if spec.dtype == "int8"}
-        for level in card.levels:
-            grid, count = (-(-height // level.stride), -(-width // level.stride)), len(level.sizes)
-            wanted = (1, *grid, count), (1, *grid, 4 * count)
-            missing = [shape for shape in wanted if shape not in positions]
-            if missing:
-                raise ModelError(
-                    f"{model}: has no int8 output of shape {missing[0]}, as stride {level.stride} on its card needs; take the card made with it"
-                )
-            score, box = (positions[shape] for shape in wanted)
-            scores = np.asarray(1 / (1 + np.exp(-_table(specs[score]))), np.float32)
-            anchors = level_anchors(width, height, level.stride, level.sizes)
-            self._levels.append(_Level(score, box, specs[score], scores, _table(specs[box]), anchors))
+    Scores are compared as int8: only those that reach the threshold are looked up and decoded.
+    """
 
-    def boxes(self, outputs: list[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
-        """All boxes that score `threshold` or more: (N, 4) corners in px of the model's input, and (N,) scores."""
+    def __init__(self, card: ModelCard, detector: DetectorCard, specs: Sequence[TensorSpec]) -> None:
+        """Raises ModelError where a level of the card has no outputs in the file."""
+        self._variances, self._iou_threshold = detector.variances, detector.iou_threshold
+        self._levels = [_level_outputs(card, level, specs) for level in detector.levels]
+
+    def boxes(self, outputs: Sequence[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
+        """See OutputReader; best first."""
+        boxes, scores = self._decode(outputs, threshold)
+        kept = non_maximum_suppression(boxes, scores, self._iou_threshold)
+        return boxes[kept], scores[kept]
+
+    def _decode(self, outputs: Sequence[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
+        """All boxes that score `threshold` or more, overlapping ones too."""
         threshold = min(max(threshold, 1e-4), 1 - 1e-4)
         logit = math.log(threshold / (1 - threshold))
         scores, offsets, anchors = [], [], []
         for level in self._levels:
-            values = outputs[level.score_index].values.ravel()
-            (found,) = (values >= math.ceil(logit / level.score.scale + level.score.zero_point)).nonzero()
-            if found.size:  # take: of a handful of values it is quicker than brackets, in every frame
-                scores.append(level.scores.take(values.take(found).view(np.uint8)))
-                offsets.append(
-                    level.offsets.take(
-                        outputs[level.box_index].values.reshape(-1, 4).take(found, axis=0).view(np.uint8)
-                    )
-                )
+            logits = outputs[level.score_index].values.ravel()
+            (found,) = (logits >= math.ceil(logit / level.score.scale + level.score.zero_point)).nonzero()
+            if found.size:  # for a handful of values, take is faster than brackets; this runs in every frame
+                boxes = outputs[level.box_index].values.reshape(-1, 4)
+                scores.append(level.scores.take(logits.take(found).view(np.uint8)))
+                offsets.append(level.offsets.take(boxes.take(found, axis=0).view(np.uint8)))
                 anchors.append(level.anchors.take(found, axis=0))
         if not scores:
             return np.empty((0, 4), np.float32), np.empty(0, np.float32)
-        return decode_boxes(
-            np.concatenate(offsets), np.concatenate(anchors), self._variances
-        ), np.concatenate(scores)
+        decoded = decode_boxes(np.concatenate(offsets), np.concatenate(anchors), self._variances)
+        return decoded, np.concatenate(scores)
+
+
+def _level_outputs(card: ModelCard, level: Level, specs: Sequence[TensorSpec]) -> _LevelOutputs:
+    """The outputs of one level, found by their shapes. Raises ModelError."""
+    places = {spec.shape: place for place, spec in enumerate(specs) if spec.dtype == "int8"}
+    grid = -(-card.height // level.stride), -(-card.width // level.stride)
+    count = len(level.sizes)
+    shapes = (1, *grid, count), (1, *grid, 4 * count)
+    missing = [shape for shape in shapes if shape not in places]
+    if missing:
+        raise ModelError(
+            f"{card.path}: has no int8 output of shape {missing[0]}, "
+            f"as stride {level.stride} on its card needs",
+            "take the card that was made with it",
+        )
+    score, box = (places[shape] for shape in shapes)
+    scores = np.asarray(1 / (1 + np.exp(-_table(specs[score]))), np.float32)
+    anchors = level_anchors(card.width, card.height, level.stride, level.sizes)
+    return _LevelOutputs(score, box, specs[score], scores, _table(specs[box]), anchors)
 
 
 def _table(spec: TensorSpec) -> Floats:
-    """float32 (256,): what the bytes 0..255 of an int8 tensor stand for. A look-up is one step, arithmetic on a few bytes takes five."""
+    """float32 (256,): what the bytes 0..255 of an int8 tensor stand for.
+
+    A look-up is one step; arithmetic on a few bytes takes five.
+    """
     return dequantise(np.arange(256).astype(np.uint8).view(np.int8), spec.scale, spec.zero_point)
 
 
-def postprocess_outputs(
-    card: DetectorCard, shapes: list[tuple[str, tuple[int, ...]]], model: Path | str
-) -> dict[str, str]:
-    """Which output is which: by the card's `output_names`, else boxes by shape (1, N, 4), count by (1,), and classes, scores by the op's `:1`, `:2`.
+class PostprocessedReader:
+    """Reads the four outputs of TFLite_Detection_PostProcess: boxes, classes, scores, count."""
 
-    Other names with such an ending say nothing: those of TensorFlow 2's exports have the scores at `:1`.
+    def __init__(self, card: ModelCard, detector: DetectorCard, specs: Sequence[TensorSpec]) -> None:
+        """Raises ModelError where it cannot tell which output is which."""
+        self._size = np.array([card.width, card.height] * 2, np.float32)
+        self._face_class = detector.face_class
+        self._places = find_postprocessed(card, detector, specs)
+
+    def boxes(self, outputs: Sequence[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
+        """See OutputReader; in the order of the file."""
+        values = {key: outputs[place].dequantise()[0] for key, place in self._places.items()}
+        count = int(values["count"])  # the operation leaves what is behind it unwritten
+        boxes, scores, classes = (values[key][:count] for key in ("boxes", "scores", "classes"))
+        keep = (scores >= threshold) & (np.round(classes) == self._face_class)
+        return boxes[keep][:, [1, 0, 3, 2]] * self._size, scores[keep]
+
+
+def find_postprocessed(
+    card: ModelCard, detector: DetectorCard, specs: Sequence[TensorSpec]
+) -> dict[str, int]:
+    """Which output is which: boxes, classes, scores and count -> place among the outputs.
+
+    By the card's `output_names`; else boxes by its shape (1, N, 4), count by (1,), and classes and scores by
+    the operation's own names, which end in `:1` and `:2`. Other names with such an ending say nothing:
+    TensorFlow 2's exports have the scores at `:1`. Raises ModelError.
     """
-    found = dict(card.output_names)
-    for name, shape in shapes:
-        if len(shape) == 3 and shape[-1] == 4:
-            found.setdefault("boxes", name)
-        elif shape == (1,):
-            found.setdefault("count", name)
-        elif name == f"{POSTPROCESS}:1":
-            found.setdefault("classes", name)
-        elif name == f"{POSTPROCESS}:2":
-            found.setdefault("scores", name)
-    known = {name for name, _ in shapes}
-    missing = [key for key in ("boxes", "classes", "scores", "count") if found.get(key) not in known]
+    names = {**_guess_postprocessed(specs), **detector.output_names}
+    places = {spec.name: place for place, spec in enumerate(specs)}
+    wanted = ("boxes", "classes", "scores", "count")
+    missing = [key for key in wanted if names.get(key) not in places]
     if missing:
-        names = ", ".join(sorted(known))
         raise ModelError(
-            f"{model}: cannot tell which output holds {', '.join(missing)}; name it in the card's output_names (outputs: {names})"
+            f"{card.path}: cannot tell which output holds {', '.join(missing)}",
+            f"name it in the card's output_names (outputs: {', '.join(sorted(places))})",
         )
+    return {key: places[names[key]] for key in wanted}
+
+
+def _guess_postprocessed(specs: Sequence[TensorSpec]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for spec in specs:
+        if len(spec.shape) == 3 and spec.shape[-1] == 4:
+            found.setdefault("boxes", spec.name)
+        elif spec.shape == (1,):
+            found.setdefault("count", spec.name)
+        elif spec.name == f"{POSTPROCESS}:1":
+            found["classes"] = spec.name
+        elif spec.name == f"{POSTPROCESS}:2":
+            found["scores"] = spec.name
     return found

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from edge.errors import ModelError
 from edge.inference.card import load_card
 from edge.inference.cascade import CascadeFaceDetector
 from edge.inference.faces import SSDFaceDetector
-from edge.inference.ssd_outputs import postprocess_outputs
+from edge.inference.interpreter import TensorSpec
+from edge.inference.ssd_outputs import find_postprocessed
 from edge.types import BoundingBox, Frame
 from tests.builders import DATA, make_frame
 
@@ -76,18 +78,26 @@ def test_a_card_with_other_levels_is_refused(model_copy):
 
 
 def test_postprocessed_outputs_are_found_by_name_and_shape_not_by_order():
-    detector = load_card(DATA / "blobs.tflite").detector
-    assert detector is not None
-    op = "TFLite_Detection_PostProcess"
-    shapes = [(f"{op}:2", (1, 10)), (f"{op}:3", (1,)), (op, (1, 10, 4)), (f"{op}:1", (1, 10))]
-    assert postprocess_outputs(detector, shapes, "m") == {
-        "boxes": op,
-        "classes": f"{op}:1",
-        "scores": f"{op}:2",
-        "count": f"{op}:3",
+    card, op = load_card(DATA / "blobs.tflite"), "TFLite_Detection_PostProcess"
+    shapes = {f"{op}:2": (1, 10), f"{op}:3": (1,), op: (1, 10, 4), f"{op}:1": (1, 10)}
+    specs = [TensorSpec(name, shape, "float32", 1.0, 0) for name, shape in shapes.items()]
+    assert find_postprocessed(card, card.detector, specs) == {
+        "boxes": 2,
+        "classes": 3,
+        "scores": 0,
+        "count": 1,
     }
     with pytest.raises(ModelError, match="classes, scores"):
-        postprocess_outputs(detector, [("a", (1, 10, 4)), ("b", (1, 10))], "m")
+        find_postprocessed(card, card.detector, specs[1:3])
+
+
+def test_names_on_the_card_come_first():
+    card = load_card(DATA / "blobs.tflite")
+    names = {"boxes": "b", "classes": "c", "scores": "s", "count": "n"}
+    shapes = {"x": (1, 10, 4), "b": (1, 10, 4), "s": (1, 10), "c": (1, 10), "n": (1,)}
+    specs = [TensorSpec(name, shape, "float32", 1.0, 0) for name, shape in shapes.items()]
+    detector = replace(card.detector, output_names=names)
+    assert find_postprocessed(card, detector, specs) == {"boxes": 1, "classes": 3, "scores": 2, "count": 4}
 
 
 def test_outputs_that_were_renamed_are_not_guessed(model_copy):
