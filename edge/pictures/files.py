@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import PictureError, SinkError
 from edge.optional import import_cv2
+from edge.pictures.jpeg import DAMAGED, has_scan, is_jpeg, jpeg_is_whole
 from edge.types import Pixels
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
@@ -41,14 +41,19 @@ def read_picture(path: Path | str) -> Pixels:
     if not data:
         raise PictureError(f"{path}: the file is empty", "copy it again")
     if _is_truncated(data):
-        raise PictureError(f"{path}: the file ends too early (truncated)", "copy it again")
+        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise PictureError(f"{path}: OpenCV refuses it ({error.err})", SAVE_AGAIN) from error
+    if pixels is None and is_jpeg(data) and not jpeg_is_whole(data):
+        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
     if pixels is None:
         raise PictureError(f"{path}: not a picture that OpenCV can read", SAVE_AGAIN)
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+    if is_jpeg(data) and not jpeg_is_whole(data, pixels):
+        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
+    return pixels
 
 
 def write_picture(path: Path | str, pixels: Pixels) -> None:
@@ -69,22 +74,7 @@ def write_picture(path: Path | str, pixels: Pixels) -> None:
 
 
 def _is_truncated(data: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end. OpenCV decodes such a file too, and fills up with grey."""
+    """Whether a PNG lacks its end, or a JPEG its scans."""
     if data.startswith(b"\x89PNG"):
         return b"IEND" not in data
-    if data.startswith(b"\xff\xd8"):
-        return data.find(b"\xff\xd9", _start_of_scan(data)) < 0
-    return False
-
-
-def _start_of_scan(data: bytes) -> int:
-    """The offset of a JPEG's first scan, bytes.
-
-    Inside a scan FF D9 can only be the end mark; before it, an EXIF thumbnail has an end mark of its own.
-    """
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:
-            return at
-        at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return len(data)
+    return is_jpeg(data) and not has_scan(data)
