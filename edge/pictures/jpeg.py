@@ -1,7 +1,8 @@
 """Whether a JPEG is whole: the decoder's own verdict, for files and for single frames of a camera.
 
-OpenCV decodes a JPEG that lacks a part as well, fills the hole with one colour and says nothing. libjpeg-turbo
-says it: the library simplejpeg passes its words on. Where simplejpeg is missing, the end mark and the fill tell.
+OpenCV decodes a JPEG that lacks a part as well, fills the hole with one colour and says nothing.
+libjpeg-turbo says it: the library simplejpeg passes its words on. Where simplejpeg is missing, the end mark
+and the fill tell.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def _strict_decoder() -> ModuleType | None:
 
 
 def _decodes(library: ModuleType, data: bytes, strict: bool) -> bool:
-    """Whether it can be decoded. Grey at an eighth of the size: all bytes of the scans are read all the same."""
+    """Whether it can be decoded. At an eighth of the size, but all bytes of the scans are read."""
     try:
         library.decode_jpeg(data, "GRAY", min_height=1, min_width=1, strict=strict)
     except ValueError:
@@ -171,7 +172,7 @@ def _without_padding(scans: bytes) -> bytes:
 
 
 def _looks_whole(data: bytes, pixels: Pixels | None) -> bool:
-    """Without a strict decoder: there is an end mark behind the first scan's head, and no fill at the bottom."""
+    """Without a strict decoder: an end mark follows the first scan's head, and the bottom is no fill."""
     start = next((end for end, segment in segments(data) if segment.marker == SCAN), len(data))
     return data.find(END_MARK, start) >= 0 and (pixels is None or not ends_in_fill(pixels))
 
