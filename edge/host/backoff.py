@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 
 class BackOff:
-    """Waits that grow from failure to failure, and begin anew after a time without one."""
+    """Waits that grow from failure to failure, and start from the first again after a time without one."""
 
     tries: int
     """Failures since it last worked steadily: each is followed by one try."""
@@ -18,7 +18,7 @@ class BackOff:
     ) -> None:
         """waits_s: seconds before the first try, the second and so on; the last one repeats.
 
-        steady_s: seconds that it must have worked without a failure before the waits begin anew; what works
+        steady_s: seconds that it must have worked without a failure before the waits start again; what works
         only now and then is tried less and less often. clock: monotonic seconds.
         """
         self._waits_s, self._steady_s, self._clock = tuple(waits_s), steady_s, clock

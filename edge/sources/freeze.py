@@ -23,7 +23,7 @@ class FreezeWatch:
         self._changed_at = 0.0
 
     def is_frozen(self, frame: Frame) -> bool:
-        """Whether the camera is frozen. After a yes the watch begins anew."""
+        """Whether the camera is frozen. After a yes the watch starts again."""
         sample = frame.pixels[::STEP, ::STEP]
         black = int(sample.max()) < BLACK  # the same in every picture of a dark room
         if black or self._sample is None or not np.array_equal(sample, self._sample):

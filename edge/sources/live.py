@@ -21,7 +21,7 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to open a lost source; the last one repeats."""
 
 STEADY_S = 30.0
-"""Seconds that a source must have given frames before the waits begin anew.
+"""Seconds that a source must have given frames before the waits start again from the first.
 
 One that comes and goes waits longer each time.
 """
@@ -49,7 +49,7 @@ class LiveFeed(SourceDefaults):
 
     A call into a driver may never return, and neither the thread nor the device that it holds can be taken
     from it. After HANGS_AFTER_S that is the `problem`; after GIVES_UP_AFTER_S `read` raises CameraHangsError,
-    for the process to end and systemd to start it anew.
+    for the process to end and systemd to start it again.
     """
 
     live = True
@@ -192,7 +192,9 @@ class LiveFeed(SourceDefaults):
         self.lost += 1
         self._relapses = 1 if self._back_off.steady else self._relapses + 1
         self._lost_at = self._clock()
-        level = logging.ERROR if self._relapses == 1 else logging.DEBUG  # a loose cable is said once
+        level = (
+            logging.ERROR if self._relapses == 1 else logging.DEBUG
+        )  # a loose cable stands in the log once
         log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
 
     def _reopen(self) -> None:

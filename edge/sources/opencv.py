@@ -100,7 +100,7 @@ class CameraSource(SourceDefaults):
         camera: CameraConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """address: a Path is a USB camera's device, looked up anew at each opening; a str is a stream."""
+        """address: a Path is a USB camera's device, looked up again at each opening; a str is a stream."""
         # Else the libraries write past our log at each attempt to open. They read this once, at import.
         os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")

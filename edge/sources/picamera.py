@@ -255,7 +255,7 @@ def _import_libraries() -> tuple[Any, Any]:
             "`sudo apt install python3-picamera2`; "
             "a virtual environment must be made with --system-site-packages",
         ) from error
-    # What picamera2 logs also comes as an exception, which is said in our words.
+    # What picamera2 logs also comes as an exception, which we put into our own words.
     logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     return picamera2, libcamera
 

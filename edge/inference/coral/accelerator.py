@@ -34,7 +34,7 @@ class TimeLimits:
     retry_s: tuple[float, ...] = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
     """Between two tries after a failure; the last one repeats."""
     steady_s: float = 600.0
-    """Without a failure, after which the waits begin anew."""
+    """Without a failure, after which the waits start again from the first."""
 
 
 class Accelerator:
@@ -158,7 +158,7 @@ class Accelerator:
             self._start_child()
 
     def _note_absence(self) -> None:
-        self._back_off.reset()  # to look costs nothing, and a stick that comes back begins anew
+        self._back_off.reset()  # to look costs nothing, and a stick may come back soon
         level = logging.WARNING if self._expected else logging.DEBUG
         self._give_up(advice.gone() if self._was_used else advice.absent(), level)
 

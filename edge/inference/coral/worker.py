@@ -1,7 +1,7 @@
 """The child process that owns the Edge TPU: `python -m edge.inference.coral.worker JOB SOCKET MEMORY`.
 
-libedgetpu crashes, aborts and hangs (google-coral/edgetpu#812, #766, blakeblackshear/frigate#3808). In a
-process of its own it takes nobody with it.
+libedgetpu crashes, aborts and hangs (google-coral/edgetpu#812, #766, blakeblackshear/frigate#3808). In this
+process a crash ends nothing else.
 
 JOB: JSON, see `Job`. SOCKET, MEMORY: inherited descriptors of a SOCK_SEQPACKET socket and of the arena.
 The child tells each stage as it begins, tries every model on the input that lies in the arena, and says
