@@ -192,9 +192,8 @@ class LiveFeed(SourceDefaults):
         self.lost += 1
         self._relapses = 1 if self._back_off.steady else self._relapses + 1
         self._lost_at = self._clock()
-        level = (
-            logging.ERROR if self._relapses == 1 else logging.DEBUG
-        )  # a loose cable stands in the log once
+        # The log says once that a cable is loose.
+        level = logging.ERROR if self._relapses == 1 else logging.DEBUG
         log.log(level, "%s; trying again", message, exc_info=log.isEnabledFor(logging.DEBUG))
 
     def _reopen(self) -> None:
