@@ -1,4 +1,4 @@
-"""What happened at the door, counted once: the log's summary, the unit's status and `bench` read it here."""
+"""What happened at the door, counted once: the log's summary, the service's status and `bench` read it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class Totals:
     """Seconds on the clock that stamps the results."""
     frames: int = 0
     intervals: int = 0
-    """Frames that came after an earlier result: a rate is intervals over seconds."""
+    """Frames that came after an earlier result: a rate is intervals divided by seconds."""
     new_faces: int = 0
+    """Tracks that were confirmed."""
     dropped: int = 0
     """Frames that the source dropped because a newer one came first."""
 
     def since(self, before: Totals) -> Totals:
-        """What came after `before`; `at` is then the seconds between the two."""
+        """The counts between `before` and now; their `at` is the seconds between the two."""
         return Totals(
             self.at - before.at,
             self.frames - before.frames,
@@ -33,7 +34,7 @@ class Totals:
 
     @property
     def fps(self) -> float:
-        """Frames a second, of a difference that `since` made; 0 where no time has passed."""
+        """Frames a second, for counts that `since` returned; 0 where no time has passed."""
         return self.intervals / self.at if self.at > 0 else 0.0
 
 
@@ -48,13 +49,13 @@ class Counts:
     faces: int = 0
     """Confirmed faces, summed over the frames."""
     decisions: Counter[State] = field(default_factory=Counter)
-    """How many times each state began."""
+    """State -> number of times that it began."""
     at: float | None = None
-    """When the latest result came, seconds; None before the first."""
+    """When the latest result came, seconds on the monotonic clock; None before the first."""
     _state: State | None = None
 
     def add(self, result: FrameResult, now: float, dropped: int = 0) -> None:
-        """Count one result. now: seconds. dropped: what the source has dropped so far."""
+        """Count one result. now: seconds. dropped: number of frames that the source has dropped so far."""
         came = result.frame is not None
         self.intervals += came and self.at is not None
         self.frames += came

@@ -16,6 +16,7 @@ class Policy:
     """Every confirmed face must wear its mask properly. Times are seconds on one monotonic clock."""
 
     config: DecisionConfig = field(default_factory=DecisionConfig)
+    """How long pass and deny stay at least, how large a face must be, how many may come at a time."""
     _decision: Decision | None = None
 
     def decide(self, tracks: Sequence[Track], now: float) -> Decision:
@@ -23,7 +24,7 @@ class Policy:
         counts = _NOBODY.copy()
         for track in tracks:
             counts[track.label] += self._takes_part(track)
-        state, cause = _judge(counts, self.config.max_faces)
+        state, cause = _state_and_cause(counts, self.config.max_faces)
         held = self._decision
         early = held is not None and now - held.since < self.config.min_on_s
         if held is not None and early and held.state is not state and held.state in (State.PASS, State.DENY):
@@ -31,16 +32,16 @@ class Policy:
         return self._settle(state, counts, cause, self._words(cause), now)
 
     def fail(self, problem: Problem, now: float) -> Decision:
-        """No trustworthy frame: `uncertain` at once, never `pass`."""
+        """The decision without a frame that can be trusted: `uncertain` at once, never `pass`."""
         return self._settle(State.UNCERTAIN, _NOBODY.copy(), problem.cause, problem.detail, now)
 
     def _takes_part(self, track: Track) -> bool:
-        """Confirmed, and large enough to be judged or judged already when it was nearer."""
+        """Whether the face counts: confirmed, and large enough or already labelled when it was nearer."""
         big = track.box.height >= self.config.min_face_px or track.label is not Label.UNKNOWN
         return big and track.status is TrackStatus.CONFIRMED
 
     def _words(self, cause: Cause) -> str:
-        """What the words of the cause leave open."""
+        """Words that say more than those of the cause: how many faces may come at a time."""
         if cause is not Cause.TOO_MANY_FACES:
             return ""
         return f"{'one' if self.config.max_faces == 1 else self.config.max_faces} at a time"
@@ -53,7 +54,8 @@ class Policy:
         return self._decision
 
 
-def _judge(counts: Mapping[Label, int], max_faces: int) -> tuple[State, Cause]:
+def _state_and_cause(counts: Mapping[Label, int], max_faces: int) -> tuple[State, Cause]:
+    """What the counts alone say. max_faces: 0 is any number."""
     faces = sum(counts.values())
     if not faces:
         return State.IDLE, Cause.NOBODY

@@ -31,12 +31,13 @@ from edge.tracking import Tracker
 log = logging.getLogger(__name__)
 
 HOLDING_SCORE = 0.75
-"""A face that is followed needs this part of the score threshold."""
+"""A face that is already tracked needs this share of the score threshold."""
 
 STARTING_SCORE = 0.2
-"""A new face needs the threshold t and this part of 1 - t: with t = 0.5 that is ByteTrack's 0.1 above it.
+"""A new face needs a score of t + STARTING_SCORE (1 - t), where t is the score threshold.
 
-A person comes nearer, a patterned cushion does not.
+With t = 0.5 that is 0.1 above it, as in ByteTrack (Zhang et al. 2022). A person comes nearer and reaches it; a
+patterned cushion does not.
 """
 
 
@@ -59,7 +60,11 @@ class Door:
         self.close()
 
     def run(self, stale_after_s: float, stop: threading.Event, supervision: Supervision) -> None:
-        """Decide until the source ends or `stop` is set. Closes everything. Raises SourceError, StageError."""
+        """Decide until the source ends or `stop` is set, then close everything.
+
+        stale_after_s: seconds without a frame after which the decision is `uncertain`.
+        Raises SourceError, StageError.
+        """
         loop = Loop(
             self.source,
             self.pipeline,
@@ -77,9 +82,11 @@ class Door:
 
 
 def open_door(config: Config, on_quit: Callable[[], None], source: Source | None = None) -> Door:
-    """The configured door, warm and with all its sinks. source: instead of the configured one.
+    """The configured door with all its sinks; its models have run once.
 
-    Raises MaskEdgeError where a part that it cannot work without is missing; then nothing is left open.
+    on_quit: called when a sink asks for the end of the program, as the window does.
+    source: taken instead of the configured one; it is closed with the door.
+    Raises MaskEdgeError where a part is missing that the door cannot work without. Then nothing is left open.
     """
     with ExitStack() as opened:
         source = open_camera(config) if source is None else source
@@ -94,8 +101,15 @@ def open_door(config: Config, on_quit: Callable[[], None], source: Source | None
 
 
 def open_door_without_sinks(config: Config, source: Source) -> Door:
-    """To measure with: all frames are decided, and nobody is told."""
-    return Door(config.door.name, source, build_pipeline(config, live=False))
+    """A door to measure: every frame is decided, and no sink gets the result.
+
+    Raises MaskEdgeError; then nothing is left open.
+    """
+    with ExitStack() as opened:
+        opened.callback(source.close)
+        pipeline = build_pipeline(config, live=False)
+        opened.pop_all()
+    return Door(config.door.name, source, pipeline)
 
 
 def open_camera(config: Config) -> Source:
@@ -123,12 +137,15 @@ def build_accelerator(
 
 
 def build_health(config: Config) -> PictureHealth:
-    """The watch over a live picture."""
+    """The checks of a live picture, with the patience that this kind of source needs."""
     return PictureHealth(still_after_s=STREAM_STILL_S) if is_stream(config.source.uri) else PictureHealth()
 
 
 def build_pipeline(config: Config, live: bool) -> Pipeline:
-    """All stages. live: also watch for a black or frozen picture. Raises ModelError or MissingLibraryError."""
+    """All stages. live: check also for a black, covered or frozen picture.
+
+    Raises ModelError or MissingLibraryError.
+    """
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     sure_score, min_score = 0.0, None
     if isinstance(detector, SSDFaceDetector):

@@ -1,7 +1,7 @@
 """Every error that mask-edge raises on purpose.
 
-Each is one line for the person at the terminal: what is wrong, with which file or device, and what to do next.
-The children also inherit the fitting builtin, so that a caller may catch either.
+Each is one line for the person at the terminal: what is wrong, with the name of the file or device, and what
+to do next. The children also inherit the fitting builtin, so that a caller may catch either.
 """
 
 from typing import NamedTuple
@@ -14,20 +14,28 @@ class Advice(NamedTuple):
     """
 
     what: str
+    """What is wrong, with the name of the file or device."""
     cure: str = ""
+    """What to do next; empty where nothing helps."""
 
     def __str__(self) -> str:
         return f"{self.what}; {self.cure}" if self.cure else self.what
 
 
 class MaskEdgeError(Exception):
-    """Base of all. `exit_code` is what the command line leaves with.
+    """Base of all.
 
-    `what` is wrong, with the name of the file or device; `cure` is what to do next, empty where nothing helps.
-    As text it is one line: `what; cure`. Whoever needs one of the two reads the attribute, never the text.
+    As text it is one line: `what; cure`. Code that needs one of the two reads the attribute, never the text.
     """
 
     exit_code = 1
+    """The exit code of the command that this error ends."""
+
+    what: str
+    """What is wrong, with the name of the file or device."""
+
+    cure: str
+    """What to do next; empty where nothing helps."""
 
     def __init__(self, what: str = "", cure: str = "") -> None:
         super().__init__(str(Advice(what, cure)))
@@ -35,7 +43,7 @@ class MaskEdgeError(Exception):
 
 
 class UsageError(MaskEdgeError, ValueError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something that is not possible."""
 
     exit_code = 2
 
@@ -75,16 +83,12 @@ class StageError(MaskEdgeError, RuntimeError):
 
 
 class MissingLibraryError(MaskEdgeError, ImportError):
-    """An optional library is not installed; the message names the command that installs it."""
+    """An optional library is not installed; `cure` is the command that installs it."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line: our own are written for people, of others the kind says more than the text."""
+    """An error in one line. An error of another library also gets the name of its class."""
     text = " ".join(str(error).split())
-    return (
-        text
-        if isinstance(error, MaskEdgeError) and text
-        else f"{type(error).__name__}: {text}"
-        if text
-        else type(error).__name__
-    )
+    if isinstance(error, MaskEdgeError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

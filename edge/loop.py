@@ -1,4 +1,4 @@
-"""The loop: frames from a source through the pipeline to the sinks, until it ends or is told to stop."""
+"""The loop: frames go from a source through the pipeline to the sinks, until it ends or is stopped."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ from edge.types import Cause, Frame, FrameResult, Problem
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25
-"""Seconds that one read may wait: how soon a stop or a stale source is noticed."""
+"""Seconds that one read may wait: a stop or a source without frames is noticed after that time at most."""
 
 FAILURES_AT_MOST = 10
-"""Live frames in a row on which a stage may fail; then the process ends, for systemd to start it anew."""
+"""Live frames in a row on which a stage may fail; then the process ends, for systemd to start it again."""
 
 
 class Loop:
     """Runs until the source is finished or `stop` is set.
 
-    A sink that raises is left out from then on, and said; the others go on. A live frame on which a stage fails is
-    `uncertain`. supervision: told after every round, by this thread alone: a stage that hangs falls silent, a lost
-    camera does not. clock: the monotonic one that stamps live frames.
+    A sink that raises is logged and gets no more results; the other sinks go on. A live frame on which a stage
+    fails is `uncertain`.
+
+    stale_after_s: seconds without a frame after which the decision is `uncertain`.
+    counts: where each result is counted before the sinks get it.
+    clock: the monotonic clock that stamps live frames, seconds.
+    supervision: called after every round by this thread alone, so that it notices a stage that hangs.
     """
 
     def __init__(
@@ -56,9 +60,11 @@ class Loop:
         self._failures = 0
 
     def run(self) -> None:
-        """Raises SourceError where a file breaks off; a lost live source is waited for.
+        """Run, then close everything.
 
-        Raises StageError where the stages fail on a live source again and again; on a file, whatever they raise.
+        Raises SourceError where a file cannot be read to its end; the loop waits for a live source that is lost.
+        Raises StageError where the stages fail on FAILURES_AT_MOST live frames in a row. On a file it raises
+        whatever a stage raises.
         """
         self._supervision.ready()
         try:
@@ -78,7 +84,7 @@ class Loop:
             self._note_silence()
 
     def _process(self, frame: Frame) -> FrameResult:
-        """A broken runtime or model must neither pass anybody nor end in silence."""
+        """One frame through the stages. A live frame on which one fails is `uncertain`, and logged."""
         try:
             result = self._pipeline.process(frame)
         except Exception as error:
@@ -93,7 +99,7 @@ class Loop:
         reason = one_line(error)
         if self._failures >= FAILURES_AT_MOST:
             raise StageError(
-                f"no result for {self._failures} frames in a row, the last time for {reason}",
+                f"no result for {self._failures} frames in a row, the last time because of {reason}",
                 "`python -m edge doctor` tries the models",
             ) from error
         log.error("no result for a frame (%s)", reason, exc_info=log.isEnabledFor(logging.DEBUG))
@@ -101,7 +107,7 @@ class Loop:
         return self._pipeline.without_frame(problem, frame.captured_at, frame)
 
     def _note_silence(self) -> None:
-        """No frame in time: uncertain at once if the source says why, else after `stale_after_s`."""
+        """No frame came: `uncertain` at once if the source knows why, else after `stale_after_s`."""
         now = self._clock()
         problem = self._source.problem
         if problem is None and now - self._last_frame_at >= self._stale_after_s:
@@ -116,7 +122,7 @@ class Loop:
             try:
                 sink.handle(result)
             except BrokenPipeError:
-                raise  # nobody reads stdout any more: there is nothing to go on for
+                raise  # nobody reads stdout any more: the program has no reader left
             except Exception as error:
                 _say_failure("%s is switched off: %s", sink.name, error)
                 self._sinks.remove(sink)
@@ -148,7 +154,7 @@ def _say_failure(text: str, name: str, error: Exception) -> None:
 
 @contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set `stop`, so that the loop ends after its frame; a second one ends the process at once."""
+    """SIGTERM and Ctrl-C set `stop`, so that the loop ends after its frame; the second ends the process."""
 
     def handle(number: int, _: object) -> None:
         if stop.is_set():

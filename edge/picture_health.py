@@ -1,4 +1,4 @@
-"""Can this picture be trusted? A covered, black or frozen camera must never say `pass`."""
+"""Can the camera's picture be trusted? While it is black, covered or frozen, the door never says `pass`."""
 
 from __future__ import annotations
 
@@ -11,31 +11,44 @@ from edge.preprocess import resize
 from edge.types import Cause, Frame, Pixels
 
 STEP = 4
-"""Every so many pixels are looked at: a picture in which none of these changes is frozen. Fine enough for the clock that many cameras write."""
+"""Every STEP-th pixel of every STEP-th row is compared: a picture in which none of them changes is frozen.
+
+That is fine enough to notice the clock that many cameras write into the picture.
+"""
 
 STREAM_STILL_S = 60.0
-"""An encoder repeats a still scene to the bit until its next key frame, which "smart" ones put off for a minute."""
+"""Seconds for network streams: an encoder repeats a still scene bit by bit until its next key frame.
+
+Some encoders send one only every minute.
+"""
 
 BLOCKS = 32, 24
-"""Brightness and contrast are judged on so many averages across and down: in the dark a sensor's gain makes noise, and noise is no contrast."""
+"""Number of blocks across and down. Brightness and contrast are measured on the averages of these blocks.
+
+In the dark a sensor's gain makes noise; averages leave it out.
+"""
 
 
 @dataclass(slots=True)
 class PictureHealth:
-    """Watches the frames of one live source, as the detector sees them: the preview where there is one.
-
-    black_level: mean brightness 0..255 below which a picture without contrast counts as black. flat_contrast: standard deviation, 0..255, of the
-    block averages of a colour below which a dark picture has no contrast; of any other, a quarter of it. frozen_after_s: pixel-identical for so
-    long with a face in view counts as frozen, for nobody stands so still; still_after_s: without a face: a sensor's noise changes every frame,
-    but an encoded stream needs STREAM_STILL_S. good_after_s: black or covered lasts until the picture has been good for so long, so that a
-    flickering exposure does not flicker through to the door.
-    """
+    """Watches the frames of one live source, as the detector sees them: the preview where there is one."""
 
     black_level: float = 10.0
+    """Mean brightness, 0..255: a darker picture without contrast is black."""
     flat_contrast: float = 4.0
+    """Standard deviation of a colour's block averages, 0..255: a dark picture below it has no contrast.
+
+    A picture that is not dark has no contrast below a quarter of it.
+    """
     frozen_after_s: float = 5.0
+    """Seconds without a changed pixel, with a face in view, after which the picture is frozen."""
     still_after_s: float = 5.0
+    """The same without a face in view. A sensor's noise changes every frame; a stream needs STREAM_STILL_S."""
     good_after_s: float = 1.0
+    """Seconds that a picture must be good before it is no longer black or covered.
+
+    So an exposure that flickers does not make the door flicker.
+    """
     _last: Pixels | None = field(default=None)
     _changed_at: float = 0.0
     _frozen: bool = False
@@ -43,7 +56,7 @@ class PictureHealth:
     _fault_at: float = 0.0
 
     def problem(self, frame: Frame, faces: bool = False) -> Cause | None:
-        """What is wrong with the picture, or None. faces: whether some are being followed."""
+        """What is wrong with the picture, or None. faces: whether any are tracked."""
         view = frame.view
         now = frame.captured_at
         self._compare(view[::STEP, ::STEP], now, faces)
@@ -64,7 +77,7 @@ class PictureHealth:
         return None
 
     def _compare(self, sample: Pixels, now: float, faces: bool) -> None:
-        """A frozen picture stays so until it changes, although its faces are not followed any more."""
+        """A picture that is frozen stays so until it changes, also when its faces are no longer tracked."""
         if self._last is None or not np.array_equal(sample, self._last):
             self._last, self._changed_at, self._frozen = sample.copy(), now, False
         self._frozen = self._frozen or now - self._changed_at >= (
@@ -73,7 +86,11 @@ class PictureHealth:
 
 
 def _block_averages(view: Pixels) -> Pixels:
-    """uint8 (24, 32, 3). By halves as long as that fits: two to five times as fast as at once, and this runs for every frame."""
+    """uint8 (24, 32, 3) RGB: the average colour of each block.
+
+    The picture is halved as long as that fits. This is two to five times as fast as one step, and it runs for
+    every frame.
+    """
     width, height = BLOCKS
     while view.shape[1] >= 4 * width and view.shape[0] >= 4 * height:
         view = resize(view, view.shape[1] // 2, view.shape[0] // 2)

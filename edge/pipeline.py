@@ -28,20 +28,20 @@ class Pipeline:
     tracker: Tracker
     policy: Policy
     config: ClassifierConfig = field(default_factory=ClassifierConfig)
-    """How many faces of a frame are classified, and how often a settled one is looked at again."""
+    """How many faces are classified in a frame, and the seconds between two looks at a settled one."""
     min_score: float | None = None
-    """Detections below this score are left out; None: the detector's own threshold."""
+    """Detections with a lower score are left out, 0..1; None: the detector's own threshold."""
     health: PictureHealth | None = None
-    """None for files, where a black or still picture is no fault."""
+    """None for files: there a black or still picture is no fault."""
     accelerator: Accelerator | None = None
     """None where the CPU runs the models."""
     timer: Callable[[], float] = time.perf_counter
-    """Seconds, for the timings of the stages alone."""
+    """The clock that times the stages, seconds."""
     _timings: dict[str, float] = field(default_factory=dict)
     _lap_start: float = 0.0
 
     def process(self, frame: Frame) -> FrameResult:
-        """All that is known after this frame; the frame's own `captured_at` is the clock."""
+        """All that is known after this frame; its `captured_at` is the time of the result."""
         now = frame.captured_at
         self._timings = {}
         cause = self.health.problem(frame, bool(self.tracker.tracks(now))) if self.health else None
@@ -56,13 +56,16 @@ class Pipeline:
         return self._decide(frame, detections, now)
 
     def warm_up(self) -> None:
-        """Run both models once, so that one that cannot run is known before the door opens."""
+        """Run both models once: one that cannot run is an error before the door opens."""
         grey = np.full((480, 640, 3), 128, np.uint8)
         self.detector.detect(Frame(grey, 0, 0.0, "warm-up"))
         self.classifier.classify([grey])
 
     def without_frame(self, problem: Problem, now: float, frame: Frame | None = None) -> FrameResult:
-        """The fail-safe result: tracks age, the decision is `uncertain`. frame: one that cannot be trusted."""
+        """The fail-safe result: tracks get older, the decision is `uncertain`.
+
+        frame: a frame that cannot be trusted, or that no stage could process; None where there is none.
+        """
         tracks = self.tracker.update([], now)
         return self._result(frame, [], tracks, self.policy.fail(problem, now))
 

@@ -1,4 +1,4 @@
-"""Follows faces over frames, and lets each face's label be voted over time."""
+"""Tracks faces over frames; the label of each face is the result of a vote over time."""
 
 from __future__ import annotations
 
@@ -19,23 +19,27 @@ END_AFTER_S = 1.5
 """Seconds without a detection after which a confirmed track ends."""
 
 UNSURE_FOR_S = 10.0
-"""Seconds that detections below `sure_score` can hold a track after the last sure one.
+"""Seconds after the last sure detection during which detections below `sure_score` can hold a track.
 
-Low scores hold a track as in ByteTrack (Zhang et al. 2022). A face that turns or blurs is not lost, and a jar where it stood is not followed for ever.
+Low scores hold a track as in ByteTrack (Zhang et al. 2022), so that a face that turns or blurs is not lost. The
+limit ends the track of a jar that stands where the face was.
 """
 
 MIN_IOU = 0.25
-"""Overlap from which on a detection is the same face."""
+"""Intersection over union from which on a detection is the same face."""
 
 NEAR_MISS, NEAR_MISS_AREAS = 0.9, 0.4
-"""Without that overlap a detection is still the same face if its centre moved by less than the first number times
-the width of the wider box, and the smaller area is more than the second number times the larger one."""
+"""A detection with a smaller overlap is still the same face under two conditions.
+
+Its centre has moved by less than NEAR_MISS times the width of the wider box, and the smaller box has more than
+NEAR_MISS_AREAS times the area of the larger one.
+"""
 
 VOTE_WINDOW, MIN_VOTES = 8, 2
-"""Score vectors that are averaged, and how many of them a label needs."""
+"""Number of score vectors that are averaged, and the number that a label needs."""
 
 MIN_LEAD = 0.1
-"""How much the averaged score of another label must lead, 0..1, before it can replace the current one."""
+"""Lead in the average score, 0..1, that another label needs before it can replace the current one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,25 +51,31 @@ class _Face:
     first_seen: float
     last_seen: float
     sure_at: float
+    """When it was last detected with `sure_score` or more."""
     votes: deque[Classification]
     hits: int = 1
+    """Number of sure detections."""
     label: Label = Label.UNKNOWN
     confidence: float = 0.0
+    """The average score of `label`, 0..1."""
     challenger: Label | None = None
+    """Another label that leads at the moment."""
     challenger_since: float = 0.0
     classified_at: float = float("-inf")
     confirmed: bool = False
     visible: bool = True
+    """Whether it was detected in the latest frame."""
 
 
 @dataclass(slots=True)
 class Tracker:
-    """Greedy matching by overlap, then by distance for those who move fast between slow frames.
+    """Matches greedily: by overlap, then by distance for faces that move fast between slow frames.
 
     Times are seconds on one monotonic clock.
     """
 
     config: DecisionConfig = field(default_factory=DecisionConfig)
+    """How long a new label must lead, and how large a face must be to be classified."""
     sure_score: float = 0.0
     """A detection of this score or more begins a track and confirms it; a lower one only holds a track."""
     _faces: list[_Face] = field(default_factory=list)
@@ -73,7 +83,7 @@ class Tracker:
     _next_id: int = 1
 
     def update(self, detections: Sequence[Detection], now: float) -> list[Track]:
-        """Match the detections of one frame; a track without one ages and gets no vote."""
+        """Match the detections of one frame. A track without a detection gets older and no vote."""
         matched = self._match(detections)
         for face in self._faces:
             face.visible = False
@@ -91,9 +101,10 @@ class Tracker:
         return self.tracks(now)
 
     def due(self, now: float, budget: int, settled_every_s: float) -> list[Track]:
-        """Which faces to classify in this frame, at most `budget`.
+        """The faces to classify in this frame, at most `budget`.
 
-        Faces without a label or in doubt come first; a settled one is due `settled_every_s` seconds after its last look.
+        Faces without a label or in doubt come first. A settled face is due `settled_every_s` seconds after it was
+        classified last.
         """
         waiting = [
             face for face in self._faces if face.visible and face.box.height >= self.config.min_face_px
@@ -109,7 +120,7 @@ class Tracker:
         return [self._track(face, now) for face in (urgent + settled)[:budget]]
 
     def vote(self, track_id: int, classification: Classification, now: float) -> None:
-        """Add one classification to a track; its label follows when another one leads for long enough."""
+        """Add one classification to a track. Its label changes when another one leads for `hold_s` seconds."""
         face = next(face for face in self._faces if face.track_id == track_id)
         face.votes.append(classification)
         face.classified_at = now
@@ -132,9 +143,10 @@ class Tracker:
         return detection.score >= self.sure_score
 
     def _match(self, detections: Sequence[Detection]) -> dict[int, _Face]:
-        """Detection index -> face. Overlaps are matched before near misses, and sure detections before the others.
+        """Detection index -> face.
 
-        A detection that is not sure begins no track of its own, so it must not take a face from one that is.
+        Overlaps are matched before near misses, and sure detections before the others: a detection that is not
+        sure begins no track, so it must not take a face from one that is sure.
         """
         pairs = [
             (_affinity(face.box, detection.box), index, face)
@@ -184,7 +196,10 @@ class Tracker:
             face.label, face.challenger = leader, None
 
     def _undecided(self, face: _Face) -> bool:
-        """No label yet, another label leads, or the last look disagreed: such a face is looked at again at once."""
+        """Whether a face must be classified again at once.
+
+        It has no label yet, or another label leads, or the last classification was another one.
+        """
         return (
             face.label is Label.UNKNOWN
             or face.challenger is not None
@@ -201,14 +216,14 @@ class Tracker:
 def mean_scores(votes: Iterable[Classification]) -> dict[Label, float]:
     """The average of score vectors.
 
-    A doubtful frame weighs little here; counting winners would let it weigh as much as a clear one.
+    So a doubtful frame weighs little. If only the best labels were counted, it would weigh as much as a clear one.
     """
     votes = list(votes)
     return {label: sum(vote.scores[label] for vote in votes) / len(votes) for label in votes[0].scores}
 
 
 def _affinity(known: BoundingBox, seen: BoundingBox) -> float:
-    """1..2 for an overlap, 0..1 for a near miss of like size, 0 for another face."""
+    """How well a detection fits a face: 1..2 for an overlap, 0..1 for a near miss, 0 for another face."""
     iou = known.iou(seen)
     if iou >= MIN_IOU:
         return 1 + iou

@@ -1,4 +1,4 @@
-"""The words of mask-edge: what flows from a source to a sink. numpy and the standard library only."""
+"""The types of mask-edge: what flows from a source to a sink. numpy and the standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class Label(StrEnum):
-    """What a face wears. `UNKNOWN` is never a class of the model: it is a face too small or too fresh to say."""
+    """What a face wears.
+
+    `UNKNOWN` is no class of the model: such a face is too small, or was not looked at for long enough.
+    """
 
     WITH_MASK = "with_mask"
     WITHOUT_MASK = "without_mask"
@@ -23,15 +26,21 @@ class Label(StrEnum):
 
 
 class TrackStatus(StrEnum):
-    """Life of a track: seen once or twice, seen often enough, missing for now."""
+    """The life of a track."""
 
     TENTATIVE = "tentative"
+    """Detected once or twice: it may be no face."""
     CONFIRMED = "confirmed"
+    """Detected often enough: it counts."""
     LOST = "lost"
+    """Not detected at the moment; it ends soon if it is not found again."""
 
 
 class State(StrEnum):
-    """What the door says. `UNCERTAIN` is also the fail-safe state: no picture, no model, no verdict yet."""
+    """What the door says.
+
+    `UNCERTAIN` is also the fail-safe state: no frame, no model, or no label yet.
+    """
 
     IDLE = "idle"
     PASS = "pass"
@@ -40,7 +49,10 @@ class State(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why the door says what it says: one name for each reason, for machines. `CAUSE_WORDS` says it to people."""
+    """Why the door says what it says: one name for each reason, for machines.
+
+    `CAUSE_WORDS` has the words for people.
+    """
 
     NOBODY = "nobody"
     ALL_MASKED = "all_masked"
@@ -80,7 +92,7 @@ class Problem:
 
     cause: Cause
     detail: str = ""
-    """Words for a person, where they say more than those of the cause: a camera's own error."""
+    """Words for a person that say more than those of the cause, such as a camera's own error."""
 
     def __str__(self) -> str:
         return self.detail or CAUSE_WORDS[self.cause]
@@ -137,7 +149,7 @@ class BoundingBox:
         )
 
     def pad(self, margin: float) -> BoundingBox:
-        """Grown on every side by `margin` times its own width or height."""
+        """The box, larger on every side by `margin` times its own width or height."""
         dx, dy = self.width * margin, self.height * margin
         return BoundingBox(self.xmin - dx, self.ymin - dy, self.xmax + dx, self.ymax + dy)
 
@@ -148,7 +160,7 @@ class BoundingBox:
         return BoundingBox(x - half, y - half, x + half, y + half)
 
     def scale(self, x: float, y: float) -> BoundingBox:
-        """Multiplied by `x` across and `y` down, as from the preview to the full view."""
+        """The box with `x` times the horizontal and `y` times the vertical coordinates."""
         return BoundingBox(self.xmin * x, self.ymin * y, self.xmax * x, self.ymax * y)
 
 
@@ -165,7 +177,7 @@ class Frame:
     source: str
     """The source's name."""
     preview: Pixels | None = None
-    """The same view made small by the camera, uint8 (h, w, 3) RGB."""
+    """The same view, made small by the camera, uint8 (h, w, 3) RGB."""
     file: str | None = None
     """The path of the picture file that this frame shows."""
 
@@ -210,9 +222,9 @@ class Track:
     track_id: int
     box: BoundingBox
     label: Label
-    """Voted over time."""
+    """The label that won the vote over the last frames."""
     confidence: float
-    """The averaged score of `label`, 0..1; 0 while the label is unknown."""
+    """The average score of `label`, 0..1; 0 while the label is unknown."""
     age_s: float
     """Seconds since the face was first seen."""
     status: TrackStatus
@@ -224,12 +236,12 @@ class Decision:
 
     state: State
     since: float
-    """Seconds on the monotonic clock."""
+    """When this state began, seconds on the monotonic clock."""
     counts: Mapping[Label, int]
-    """Confirmed faces per label."""
+    """Number of confirmed faces with each label."""
     cause: Cause
     detail: str = ""
-    """Words for a person, where they say more than those of the cause: `one at a time`, a camera's error."""
+    """Words for a person that say more than those of the cause: `one at a time`, or a camera's error."""
 
     @property
     def reason(self) -> str:

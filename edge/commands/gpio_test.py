@@ -1,4 +1,4 @@
-"""`python -m edge gpio-test`: every lamp in turn, so that wiring can be checked by eye; or everything off."""
+"""`python -m edge gpio-test`: light every lamp in turn, to check the wiring by eye; or switch all off."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edge.commands.options import Commands, configure, with_sinks
 from edge.host.header import HEADER
 from edge.sinks.gpio import kind
 from edge.sinks.gpio.config import GpioConfig
-from edge.sinks.gpio.lamps import Output
+from edge.sinks.gpio.lamps import GpioOutput
 from edge.sinks.gpio.pins import explained, open_factory
 from edge.sinks.gpio.sink import close_outputs, open_outputs
 from edge.types import State
 
-EXPECT = {
+WHAT_TO_SEE = {
     "led": "the lamp lights",
     "red": "the red lamp lights",
     "amber": "the amber lamp lights",
@@ -25,16 +25,16 @@ EXPECT = {
     "rgb green": "the RGB LED is green",
     "rgb blue": "the RGB LED is blue",
     "buzzer": "the buzzer sounds",
-    "relay": "the relay clicks, and what hangs on it moves",
+    "relay": "the relay clicks, and what it switches moves",
 }
 
 
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
-    text = "Light each configured lamp in turn, and say what one should see."
+    text = "Switch on each configured lamp, buzzer and relay in turn, and say what you should see."
     command = commands.add("gpio-test", handle, text)
     command.add_argument(
-        "--off", action="store_true", help="instead, switch everything off, as after a crash"
+        "--off", action="store_true", help="switch everything off instead, for example after a crash"
     )
     command.add_argument(
         "--seconds", type=float, default=1.5, help="seconds for each lamp (default: %(default)s)"
@@ -42,7 +42,7 @@ def add_to(commands: Commands) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """Light each lamp in turn, or switch all off."""
+    """Switch each output on in turn, or switch all off."""
     config = configure(arguments, {})
     if arguments.off:
         all_off(config.of(kind.KIND))
@@ -53,7 +53,7 @@ def handle(arguments: argparse.Namespace) -> int:
 
 
 def all_off(config: GpioConfig) -> None:
-    """Switch off whatever is configured, as after a crash. Raises MissingLibraryError or SinkError."""
+    """Switch off every configured output. Raises MissingLibraryError or SinkError."""
     if config.configured:
         close_outputs(open_outputs(config))
 
@@ -61,15 +61,15 @@ def all_off(config: GpioConfig) -> None:
 def run_gpio_test(
     config: GpioConfig, seconds: float, wait: Callable[[float], object], say: Callable[[str], object] = print
 ) -> None:
-    """Each pin on for `seconds`, then each decision for twice as long; all off at the end.
+    """Each pin on for `seconds`, then each state of the door for twice that time; all off at the end.
 
-    Raises MissingLibraryError or SinkError.
+    wait: called with seconds. say: called with each line. Raises MissingLibraryError or SinkError.
     """
     low = config.low_outputs()
     for name, pin in _steps(config):
         level = "low" if name.split()[0] in low else "high"
         with _on(config, pin, level):
-            say(f"GPIO {pin} (header pin {HEADER[pin]}) {level}: {EXPECT[name]}")
+            say(f"GPIO {pin} (header pin {HEADER[pin]}) {level}: {WHAT_TO_SEE[name]}")
             wait(seconds if name != "relay" else min(seconds, config.relay_max_on_s))
     with _outputs(config) as outputs:
         for state in State:
@@ -87,7 +87,7 @@ def _steps(config: GpioConfig) -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def _outputs(config: GpioConfig) -> Iterator[list[Output]]:
+def _outputs(config: GpioConfig) -> Iterator[list[GpioOutput]]:
     outputs = open_outputs(config)
     try:
         yield outputs

@@ -37,10 +37,13 @@ class Commands:
 
 
 def configure(arguments: argparse.Namespace, flags: Tables) -> Config:
-    """The configuration of one command: file, environment, its flags; and logging as it says. Raises ConfigError."""
+    """The configuration of one command, from file, environment and flags; logging is set up as it says.
+
+    flags: table -> key -> value, of this command's own flags. Raises ConfigError.
+    """
     common: Tables = {
         "log": {"level": "debug" if arguments.debug else None, "format": arguments.log_format},
-        "accelerator": {"use": getattr(arguments, "accelerator", None)},  # not every command runs a model
+        "accelerator": {"use": getattr(arguments, "accelerator", None)},  # only commands that run a model
     }
     config = load_config(arguments.config, os.environ, flags | common)
     settings = config.of(log.KIND)
@@ -57,21 +60,23 @@ def with_sinks(config: Config, names: Sequence[str]) -> Config:
         for kind in kinds.KINDS:
             if kind.name in names and kind.switch_on is not None:
                 config = config.having(kind, kind.switch_on(config.of(kind)))
-    except ValueError as error:
-        raise ConfigError(f"--sink: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"--sink: {error.what}", error.cure) from error
     return config
 
 
 def jsonl_table(arguments: argparse.Namespace) -> dict[str, object]:
-    """What `--jsonl` and `--jsonl-frames` say."""
+    """The keys of `[jsonl]` that `--jsonl` and `--jsonl-frames` set."""
     return {"path": arguments.jsonl, "frames": arguments.jsonl_frames}
 
 
 def _common_flags() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(add_help=False)
     flags.add_argument("--config", type=Path, metavar="FILE", help="configuration file (TOML)")
-    flags.add_argument("--debug", action="store_true", help="log everything, show the traceback of an error")
-    flags.add_argument("--log-format", choices=("text", "json"), help="form of the log on stderr")
+    flags.add_argument(
+        "--debug", action="store_true", help="log everything, and show the traceback of an error"
+    )
+    flags.add_argument("--log-format", choices=("text", "json"), help="format of the log on stderr")
     return flags
 
 
@@ -80,23 +85,27 @@ def _model_flags() -> argparse.ArgumentParser:
     flags.add_argument(
         "--accelerator",
         choices=("auto", "cpu", "edgetpu"),
-        help="use a Coral Edge TPU if it gives the CPU's results in less time (auto, the default), "
-        "never (cpu), or call a door without one degraded (edgetpu)",
+        help="auto (the default): use a Coral Edge TPU if it gives the CPU's results in less time; "
+        "cpu: never use one; edgetpu: as auto, but the door is degraded without one",
     )
     return flags
 
 
 def _sink_flags() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser(add_help=False)
-    flags.add_argument("--jsonl", metavar="FILE", help="append events as JSON lines; - for stdout")
     flags.add_argument(
-        "--jsonl-frames", choices=("changes", "all"), help="one line per change (default), or per frame"
+        "--jsonl", metavar="FILE", help="append events as JSON lines to this file; -: write them to stdout"
+    )
+    flags.add_argument(
+        "--jsonl-frames",
+        choices=("changes", "all"),
+        help="changes (the default): one line for each change; all: one line for each frame",
     )
     flags.add_argument(
         "--sink",
         action="append",
         default=[],
         choices=[kind.name for kind in kinds.KINDS if kind.switch_on is not None],
-        help="also show decisions there, as configured or with its defaults; may be given several times",
+        help="also send results there, as configured or with its defaults; may be given several times",
     )
     return flags

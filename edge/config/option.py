@@ -14,10 +14,13 @@ class Option:
     """What a key means and which values it takes."""
 
     text: str
-    """For people; the unit comes first."""
+    """What the key means, for people; a unit comes first."""
     minimum: float | None = None
+    """The smallest value; None: there is no limit."""
     maximum: float | None = None
+    """The largest value; None: there is no limit."""
     choices: tuple[str | int, ...] = ()
+    """The values that it takes; empty: any value of its type."""
 
 
 def option(
@@ -27,12 +30,12 @@ def option(
     maximum: float | None = None,
     choices: tuple[str | int, ...] = (),
 ) -> Any:
-    """A dataclass field with its default, what it means, and which values it takes."""
+    """A field of a configuration table: its default, what it means, and which values it takes."""
     metadata: Mapping[str, Any] = {_KEY: Option(text, minimum, maximum, choices)}
     return field(default=default, metadata=metadata)
 
 
 def option_of(item: Field[Any]) -> Option:
-    """The declaration of a field that `option` made."""
+    """What `option` declared for this field."""
     declared: Option = item.metadata[_KEY]
     return declared

@@ -1,4 +1,4 @@
-"""The whole configuration: TOML into frozen dataclasses.
+"""Reads the whole configuration: TOML into frozen dataclasses.
 
 Precedence: defaults < file < `MASK_EDGE_*` environment < flags.
 """
@@ -32,6 +32,7 @@ from edge.sinks.base import SinkKind
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
 DOOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""A door's name can stand in a path, an address or a topic without quoting."""
 
 Tables = dict[str, dict[str, Any]]
 """Table -> key -> value."""
@@ -40,12 +41,16 @@ Table = TypeVar("Table")
 
 
 def _sink_tables() -> dict[str, Any]:
+    """The default table of each kind of sink, by its name."""
     return {kind.name: kind.table() for kind in kinds.KINDS}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of it; each field but the last is a table of the file."""
+    """The whole configuration. Each field but the last is a table of the file.
+
+    Raises ConfigError where keys do not fit together.
+    """
 
     door: DoorConfig = field(default_factory=DoorConfig)
     source: SourceConfig = field(default_factory=SourceConfig)
@@ -59,9 +64,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if not DOOR_NAME.fullmatch(self.door.name):
-            raise ValueError(
-                f"door.name = {self.door.name!r} holds other characters than letters, digits, - and _"
-            )
+            raise ConfigError(f"door.name = {self.door.name!r} is not 1 to 64 letters, digits, - and _")
         _check_pins(self)
 
     def of(self, kind: SinkKind[Table]) -> Table:
@@ -70,11 +73,14 @@ class Config:
         return table
 
     def having(self, kind: SinkKind[Table], table: Table) -> Config:
-        """The same configuration with another table for a kind of sink. Raises ValueError for a pin that is taken."""
+        """The same configuration with another table for a kind of sink.
+
+        Raises ConfigError for a pin that another sink has.
+        """
         return replace(self, sinks={**self.sinks, kind.name: table})
 
     def tables(self) -> dict[str, Any]:
-        """Every table by its name, in the order of the example."""
+        """Name -> table, in the order of the example."""
         own = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         return {**{name: table for name, table in own.items() if name != "sinks"}, **self.sinks}
 
@@ -82,7 +88,8 @@ class Config:
 def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables | None = None) -> Config:
     """The configuration in force.
 
-    flags: table -> key -> value; None values are left out. Raises ConfigError, which names file, key and cure.
+    flags: table -> key -> value, of the command line; a value of None means that the flag is not given.
+    Raises ConfigError, which names the file, the key and what to do.
     """
     tables: Tables = {}
     if path is not None:
@@ -95,12 +102,12 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
     _merge(tables, chosen, "command line")
     try:
         return _build(tables)
-    except ValueError as error:  # keys that are right each, and wrong together
-        raise ConfigError(f"{path or 'configuration'}: {error}") from error
+    except ConfigError as error:  # each key is right, but they do not fit together
+        raise ConfigError(f"{path or 'configuration'}: {error.what}", error.cure) from error
 
 
 def read_file(path: Path) -> Tables:
-    """The tables of a TOML file, not yet checked. Raises ConfigError."""
+    """The tables of a TOML file, unchecked. Raises ConfigError."""
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
@@ -114,12 +121,12 @@ def read_file(path: Path) -> Tables:
     for name, keys in data.items():
         if not isinstance(keys, dict):
             known = ", ".join(f"[{table}]" for table in _tables())
-            raise ConfigError(f"{path}: {name!r} stands outside any table", f"tables are {known}")
+            raise ConfigError(f"{path}: {name!r} stands outside any table", f"the tables are {known}")
     return data
 
 
 def example() -> str:
-    """A configuration file with every key, its default and what it means; all commented out."""
+    """A configuration file with every key, its default and what it means; all lines are commented out."""
     lines = ["# mask-edge configuration. Every line that is commented out shows the default.", ""]
     for name, table in _tables().items():
         lines += [*(f"# {line}".rstrip() for line in _summary(table)), f"[{name}]"]
@@ -130,7 +137,7 @@ def example() -> str:
 
 
 def as_tables(config: Config) -> Tables:
-    """Plain dictionaries, table -> key -> value."""
+    """Table -> key -> value, as plain dictionaries."""
     return {name: dataclasses.asdict(table) for name, table in config.tables().items()}
 
 
@@ -148,7 +155,7 @@ def _tables() -> dict[str, type[Any]]:
 
 
 def _summary(table: type) -> list[str]:
-    """The lines of a table's docstring, without the indentation of the code."""
+    """The lines of a table's docstring, without their indentation."""
     return [line.strip() for line in (table.__doc__ or "").strip().splitlines() if line.strip()]
 
 
@@ -160,19 +167,19 @@ def _build(tables: Tables) -> Config:
 
 
 def _check_pins(config: Config) -> None:
-    """Raises ValueError where two sinks want the same pin of the header."""
+    """Raises ConfigError where two sinks want the same pin of the header."""
     taken: dict[int, tuple[str, str]] = {}
     for kind in kinds.KINDS:
         for name, pin in kind.pins(config.of(kind)):
             other, what = taken.setdefault(pin, (kind.name, name))
             if other != kind.name:
-                raise ValueError(
-                    f"{other}.{what} = {pin} is taken by the {kind.name} ({name}); give it another pin"
+                raise ConfigError(
+                    f"{other}.{what} = {pin} is taken by the {kind.name} ({name})", "give it another pin"
                 )
 
 
 def _merge(into: Tables, tables: Tables, origin: str) -> None:
-    """Check one layer and lay it over what is there."""
+    """Check the keys of one layer, and let them replace those of the layers below."""
     known = _tables()
     for name, keys in tables.items():
         if name not in known:
@@ -183,7 +190,8 @@ def _merge(into: Tables, tables: Tables, origin: str) -> None:
             if key not in fields:
                 raise ConfigError(f"{origin}: unknown key {key!r} in [{name}]", _nearest(key, fields))
             allowed = option_of(fields[key])
-            into.setdefault(name, {})[key] = _check(value, hints[key], allowed, f"{origin}: {name}.{key}")
+            checked = _checked(value, hints[key], allowed, f"{origin}: {name}.{key}")
+            into.setdefault(name, {})[key] = checked
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:
@@ -191,7 +199,8 @@ def _nearest(word: str, known: Mapping[str, object]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
-def _check(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
+def _checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
+    """The value; an integer becomes a float where one is needed. Raises ConfigError."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -217,7 +226,7 @@ def _from_environment(environment: Mapping[str, str]) -> Tables:
 
 
 def _parse_text(text: str, table: str, key: str) -> Any:
-    """An environment text as its key's type; left as text where it does not fit, for `_check` to refuse."""
+    """A text of the environment as its key's type; a text that does not fit stays one, and is refused later."""
     kind = typing.get_type_hints(_tables().get(table, Config)).get(key, str)
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)

@@ -1,4 +1,4 @@
-"""The configuration tables of everything but the sinks: each sink's file brings its own."""
+"""The configuration tables of all but the sinks: each sink's file brings its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.config.option import option
 class DoorConfig:
     """The door itself."""
 
-    name: str = option("door", "this door's name: letters, digits, - and _; it stands in every JSON line")
+    name: str = option("door", "this door's name in every JSON line: 1 to 64 letters, digits, - and _")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class SourceConfig:
         "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, "
         "or a folder of pictures",
     )
-    width: int = option(640, "px of a camera's upright view, after its rotation", 64)
-    height: int = option(480, "px of a camera's upright view", 48)
+    width: int = option(640, "px: width of a camera's picture after its rotation", 64)
+    height: int = option(480, "px: height of a camera's picture after its rotation", 48)
     fps: int = option(15, "frames a second of a camera, at most", 1)
     wait: bool = option(
         False,
@@ -44,7 +44,7 @@ class CameraConfig:
     )
     exposure_max_ms: float = option(
         20.0,
-        "milliseconds, camera module: longest exposure, so that moving faces are not smeared; "
+        "milliseconds: longest exposure of a camera module, short enough that moving faces stay sharp; "
         "0: as long as a frame",
         0,
     )
@@ -56,8 +56,8 @@ class DetectorConfig:
 
     model: str = option(
         "auto",
-        "auto (for a door), wide (for a hall: finds more small faces, takes nearly five times the time), "
-        "cascade (OpenCV's, loses most masked faces), or the path of a .tflite file with its card",
+        "auto (for a door), wide (for a hall: finds more small faces, takes nearly five times as long), "
+        "cascade (OpenCV's; misses most masked faces), or the path of a .tflite file with its card",
     )
     score_threshold: float = option(
         0.0,
@@ -70,12 +70,12 @@ class DetectorConfig:
 
 @dataclass(frozen=True, slots=True)
 class ClassifierConfig:
-    """Naming what a face wears."""
+    """Telling what a face wears."""
 
     model: str = option("auto", "auto (the shipped classifier), or the path of a .tflite file with its card")
     threads: int = option(0, "processor cores for the classifier; 0: all, at most 4", 0)
     budget: int = option(
-        2, "classifications in one frame, at most: so a crowd does not slow the frame rate down", 1
+        2, "classifications in one frame, at most, so that a crowd does not lower the frame rate", 1
     )
     settled_every_s: float = option(
         0.5, "seconds between two classifications of a face whose label is settled", 0
@@ -96,7 +96,7 @@ class AcceleratorConfig:
         "libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path"
     )
     slow_at: float = option(
-        1.0, "the Edge TPU is not used if it takes more than this number times the CPU's time", 0
+        1.0, "times the CPU's time; an Edge TPU that takes longer for the same picture is not used", 0
     )
 
 
@@ -106,10 +106,10 @@ class DecisionConfig:
 
     hold_s: float = option(0.5, "seconds a new label must lead before it replaces the current one", 0)
     min_on_s: float = option(
-        0.8, "seconds that pass and deny stay at least, so that lamps and relays do not chatter", 0
+        0.8, "seconds that pass and deny stay at least, so that lamps and relays do not flicker", 0
     )
     min_face_px: float = option(
-        24.0, "px of height; lower faces stay unknown and do not take part in the decision", 1
+        24.0, "px: minimum height of a face; a lower one stays unknown and has no part in the decision", 1
     )
     max_faces: int = option(
         0, "faces in view, at most; more are denied; 1: the screen says ONE AT A TIME; 0: any number", 0

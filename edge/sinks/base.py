@@ -1,4 +1,4 @@
-"""What every sink is, what its file brings, and the worker that keeps a slow one from holding up the loop."""
+"""What every sink is, what its file brings, and the thread of its own for a slow one."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ class Sink(Protocol):
     name: str
 
     def handle(self, result: FrameResult) -> None:
-        """Show or store it. What cannot be shown is counted and said, not raised."""
+        """Show or store the result. What cannot be shown or stored is counted and logged, not raised."""
 
     def close(self) -> None:
-        """Leave a safe state behind and give everything back; may be called twice."""
+        """Leave a safe state and give everything back; may be called twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sink may need of the door that it belongs to."""
+    """What a sink may need to know of its door."""
 
     door: str = "door"
     """The door's name."""
     live: bool = True
-    """Frames come in real time; a file's frames do not wait for anybody."""
+    """Whether frames come in real time; else each frame waits until every sink has handled the one before."""
     counts: Counts = field(default_factory=Counts)
+    """Hold each result before the sink gets it."""
     quit: Callable[[], None] = lambda: None
     """Ends the program, as Ctrl-C does."""
 
@@ -56,32 +57,36 @@ def _no_groups(table: object) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class SinkKind(Generic[Table]):
-    """All that the program needs to know of a kind of sink. Each sink's file holds one, `edge.sinks.kinds` lists them."""
+    """All that the program needs to know of a kind of sink.
+
+    Each sink's file holds one; `edge.sinks.kinds` lists them.
+    """
 
     name: str
-    """Of its configuration table, of `--sink`, and in the log."""
+    """The name of its configuration table and for `--sink`."""
     table: type[Table]
-    """Its configuration, a dataclass of `edge.config.option.option` fields."""
+    """Its configuration table, a dataclass of `edge.config.option.option` fields."""
     is_on: Callable[[Table], bool]
     """Whether the configuration switches it on."""
     build: Callable[[Table, Surroundings], Sink]
-    """Opens it. Raises MaskEdgeError where it cannot be had."""
+    """Opens it. Raises MaskEdgeError where that is not possible."""
     switch_on: Callable[[Table], Table] | None = None
-    """What `--sink NAME` makes of a table that is off; None for a sink that is always on."""
+    """Returns the table with the sink switched on, for `--sink NAME`; None for a sink that is always on."""
     must_open: bool = False
-    """True: the program does not start without it; false: that is said, and the door works on without it."""
+    """True: the door does not open without it. False: the error is logged, and the door works without it."""
     pins: Callable[[Table], Iterable[tuple[str, int]]] = _no_pins
-    """(configuration key or purpose, GPIO number) of all that it takes from the header."""
+    """(configuration key or purpose, GPIO number) of every pin that it takes from the header."""
     groups: Callable[[Table], Mapping[str, str]] = _no_groups
-    """The groups that its user must be in -> what for."""
+    """Group that the program's user must be in -> purpose, as in `for the lamps`."""
     check: Callable[[Table, Machine], Finding] | None = None
-    """What the doctor says of it. Raises MaskEdgeError."""
+    """The doctor's check of it; None: there is none. Raises MaskEdgeError."""
 
 
 class BackgroundSink:
-    """Runs a slow sink in a thread of its own. The queue is bounded: the oldest result is dropped and counted.
+    """Runs a slow sink in a thread of its own, so that it does not hold up the loop.
 
-    A MaskEdgeError of the sink is logged, and it goes on; after any other error `handle` raises SinkError.
+    The queue has `size` places; when it is full, the oldest result is dropped and counted in `dropped`. After a
+    MaskEdgeError of the sink, which is logged, it goes on; after any other error `handle` raises SinkError.
     """
 
     def __init__(self, sink: Sink, size: int = 4) -> None:
@@ -100,7 +105,7 @@ class BackgroundSink:
         self._put(result)
 
     def close(self) -> None:
-        """Let the worker finish what is queued, at most 5 s."""
+        """Wait until the thread has handled what is queued, at most 5 s."""
         if self._closed:
             return
         self._closed = True

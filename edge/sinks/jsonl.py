@@ -19,24 +19,28 @@ from edge.types import BoundingBox, Cause, Decision, Event, FrameResult, State, 
 log = logging.getLogger(__name__)
 
 SCHEMA = 1
-"""The version of what a line holds. New keys may come without a new number; none goes or changes its meaning."""
+"""Version of the line's keys. New keys may come without a new number; no key goes or changes its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonLinesConfig:
     """Events as JSON, one object a line."""
 
-    path: str = option("", "a file, or - for stdout; empty: off")
+    path: str = option("", "file that lines are appended to; -: stdout; empty: off")
     frames: str = option(
-        "changes", "changes (events and decisions), or all (every frame)", choices=("changes", "all")
+        "changes",
+        "changes (one line for each event and decision), or all (one line for each frame)",
+        choices=("changes", "all"),
     )
 
 
 class JsonLinesSink:
-    """Appends to a file, or writes to stdout for `-`.
+    """Appends lines to a file, or writes them to stdout for `-`.
 
-    A write that fails (disk full) loses its line: `lost` counts them, and the log says so. door: the door's name.
-    wall_time: stamp lines with the time of day; left out for files, so that a run can be repeated to the byte.
+    A line that cannot be written (disk full) is lost: `lost` counts such lines, and the log tells of them.
+
+    door: the door's name.
+    wall_time: stamp each line with the time of day. False for files: their output can be repeated to the byte.
     Raises SinkError where the file cannot be opened.
     """
 
@@ -88,13 +92,15 @@ class JsonLinesSink:
                 return
             self._broken_line, cause = True, "only a part could be written"
         except BrokenPipeError:
-            raise  # nobody reads stdout any more: there is nothing to go on for
+            raise  # nobody reads stdout any more: the program has no reader left
         except OSError as error:
             cause = error.strerror or str(error)
+        self._count_lost(cause)
+
+    def _count_lost(self, cause: str) -> None:
+        """Log the 1st, 2nd, 4th, 8th ... lost line: the log must not fill what is left of the disk."""
         self.lost += 1
-        if (
-            self.lost & (self.lost - 1) == 0
-        ):  # the 1st, 2nd, 4th, 8th ...: the log must not fill what the disk has left
+        if self.lost & (self.lost - 1) == 0:
             log.error("%s: %s; %d lines lost so far, the loop goes on", self._path, cause, self.lost)
 
 
@@ -112,7 +118,7 @@ def _open(path: str) -> int:
 
 
 def decision_entry(decision: Decision) -> dict[str, Any]:
-    """A decision for JSON: `cause` for machines, `reason` for people; labels that nobody wears are left out."""
+    """A decision for JSON: `cause` for machines, `reason` for people; labels without a face are left out."""
     return {
         "state": decision.state,
         "cause": decision.cause,

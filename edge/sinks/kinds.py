@@ -1,4 +1,7 @@
-"""All kinds of sinks, in the order in which they get each result. A new sink is a file with a `KIND`, and a line here."""
+"""The list of all kinds of sinks.
+
+A new sink is a file with a `KIND`, and an entry here. Code that needs the list reads `kinds.KINDS`.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +21,4 @@ KINDS: tuple[SinkKind[Any], ...] = (
     screen.KIND,
     window.KIND,
 )
+"""In the order in which they get each result."""

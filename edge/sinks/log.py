@@ -1,6 +1,6 @@
-"""The log sink: a line per event and decision, and a summary now and then.
+"""The log sink: a line for each event and decision, and a summary at regular times.
 
-Never a line per frame: SD cards die of that.
+It never writes a line for each frame: that wears SD cards out.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ log = logging.getLogger(__name__)
 class LogConfig:
     """What is written to stderr, or to the journal."""
 
-    level: str = option("info", "debug, info, warning, error", choices=("debug", "info", "warning", "error"))
+    level: str = option("info", "lowest level that is written", choices=("debug", "info", "warning", "error"))
     format: str = option("text", "text or json", choices=("text", "json"))
     summary_every_s: float = option(60.0, "seconds between two summary lines; 0: none", 0)
 
 
 @dataclass(slots=True)
 class _Window:
-    """What a summary tells of."""
+    """What the next summary tells of."""
 
     before: Totals
     """The counts when it began."""
     times_ms: list[float] = field(default_factory=list)
-    """How long each frame took."""
+    """Milliseconds that each frame took."""
 
 
 class LogSink:
     """Writes to `logging`.
 
-    counts: of the door, which hold each result before it comes here. board: also watched, and part of the summary.
+    counts: the door's counts; they hold each result before this sink gets it.
+    board: temperature and power, for the summary.
     clock: monotonic seconds; it stamps the results that have no frame.
     """
 
@@ -85,7 +86,7 @@ class LogSink:
         return self._clock() if result.frame is None else result.frame.captured_at
 
     def _level(self, result: FrameResult, now: float) -> int:
-        """A lost camera is a warning, but not again each time that it comes and goes."""
+        """A lost camera is a warning, but at most once in REPEATS_S for the same cause."""
         decision, key = result.decision, (result.decision.cause, result.decision.detail)
         lost = decision.state is State.UNCERTAIN and result.frame is None
         changed = self._last is None or decision.state is not self._last[0]

@@ -1,4 +1,4 @@
-"""What a screen says: a few big words for the person at the door, and a small line for who runs it."""
+"""What a screen says: big words for the person at the door, and a small line for the person who runs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge.pictures.annotate import WORDS
 from edge.types import Cause, Decision, FrameResult, Label, State
 
 STATE_COLOURS = {State.PASS: (0, 120, 88), State.DENY: (190, 45, 25), State.UNCERTAIN: (230, 159, 0)}
-"""Behind the words, RGB; told apart by colour-blind eyes as well (after Okabe and Ito)."""
+"""Behind the words, RGB; colour-blind people can tell them apart too (after Okabe and Ito)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Message:
 
     state: State
     title: str
-    """Big, in capitals."""
+    """The big words, in capitals."""
     details: tuple[str, ...]
-    """The small line, from long to short; the first that fits is shown."""
+    """Texts for the small line, from long to short; the first that fits is shown."""
 
 
 def message_for(result: FrameResult) -> Message:
-    """The words for one result; the small line also says, where there is room for it, that something does not work as it should."""
+    """The words for one result. Where it fits, the small line also says that the door is degraded."""
     message = _message(result)
     if not result.degraded:
         return message
@@ -35,7 +35,7 @@ def _message(result: FrameResult) -> Message:
     decision = result.decision
     counts = {label: decision.counts.get(label, 0) for label in Label}
     total, title = sum(counts.values()), _title(decision, counts)
-    if decision.state is State.UNCERTAIN and not total:  # nobody to be looked at: no trustworthy picture
+    if decision.state is State.UNCERTAIN and not total:  # no face to look at: no picture that can be trusted
         return Message(decision.state, "OUT OF ORDER", (decision.reason, "no picture"))
     if not total:
         return Message(decision.state, title, (f"{decision.state}: nobody in view", "nobody in view"))

@@ -1,4 +1,4 @@
-"""A sink that comes back: a display that was unplugged, a pin that another program had."""
+"""Opens a sink again that was lost: a display that was unplugged, a pin that another program had."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 class RetryingSink:
     """Opens a sink with `make`, and again after a SinkError: after 1 s, 2 s, 4 s, ... 30 s.
 
-    Each new error is said once. Any other error of `make` (a missing library) is raised: waiting does not cure it. clock: monotonic seconds.
+    Each new error is logged once. Any other error of `make`, such as a missing library, is raised: waiting does
+    not help there. clock: monotonic seconds.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class RetryingSink:
         self._drop()
         self._back_off.failed()
         if str(error) != self._said:
-            log.error("%s; the rest goes on, %s is tried again every now and then", error, self.name)
+            log.error("%s; the rest goes on, and %s is tried again from time to time", error, self.name)
             self._said = str(error)
 
     def _drop(self) -> None:

@@ -1,7 +1,8 @@
-"""Annotated pictures of each new decision. Off unless asked for, faces blurred unless asked otherwise."""
+"""Annotated pictures of each new decision. Off by default; faces are blurred by default."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,11 @@ from edge.pictures.files import write_picture
 from edge.sinks.base import BackgroundSink, Sink, SinkKind, Surroundings
 from edge.types import FrameResult, State, TrackStatus
 
+log = logging.getLogger(__name__)
+
+DEFAULT_FOLDER = "snapshots"
+"""Where `--sink snapshot` writes to if no folder is configured."""
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotConfig:
@@ -21,15 +27,15 @@ class SnapshotConfig:
     Off by default: no picture leaves memory unless you ask for it.
     """
 
-    directory: str = option("", "folder to write to; empty: off")
-    keep: int = option(200, "pictures to keep, at most; the oldest beyond that number are removed", 1)
-    blur: bool = option(True, "make faces unrecognisable before anything is stored")
+    directory: str = option("", "folder that pictures are written to; empty: off")
+    keep: int = option(200, "number of pictures to keep, at most; the oldest ones are removed", 1)
+    blur: bool = option(True, "true: make faces unrecognisable before a picture is stored")
 
 
 class SnapshotSink:
-    """Writes `TIME_STATE.jpg` into a folder when the decision changes to pass, deny or uncertain; keeps the newest `keep`.
+    """Writes `TIME_STATE.jpg` to a folder when the state changes to pass, deny or uncertain; keeps the newest ones.
 
-    Raises SinkError where the folder cannot be made or written.
+    Raises SinkError where the folder cannot be made.
     """
 
     name = "snapshot"
@@ -42,7 +48,7 @@ class SnapshotSink:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SinkError(
-                f"{directory}: cannot be made ({error.strerror}); choose another folder for snapshots"
+                f"{directory}: cannot be made ({error.strerror})", "choose another folder for snapshots"
             ) from error
 
     def handle(self, result: FrameResult) -> None:
@@ -74,7 +80,10 @@ def _build(config: SnapshotConfig, door: Surroundings) -> Sink:
 
 
 def _switch_on(config: SnapshotConfig) -> SnapshotConfig:
-    return config if config.directory else replace(config, directory="snapshots")
+    if config.directory:
+        return config
+    log.info("snapshot: no folder is configured; taking %s", DEFAULT_FOLDER)
+    return replace(config, directory=DEFAULT_FOLDER)
 
 
 KIND = SinkKind("snapshot", SnapshotConfig, _is_on, _build, _switch_on, must_open=True)

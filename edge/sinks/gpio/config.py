@@ -1,4 +1,4 @@
-"""`[gpio]`: what is on which pin."""
+"""The table `[gpio]`: which output is on which pin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.config.option import option
-from edge.host.header import check_header
+from edge.errors import ConfigError
+from edge.host.header import require_header_pins
 
 OUTPUTS = ("led", "red", "amber", "green", "rgb", "buzzer", "relay")
 PATTERNS = ("steady", "slow", "fast", "off")
@@ -16,16 +17,16 @@ PATTERNS = ("steady", "slow", "fast", "off")
 class GpioConfig:
     """Lamps, a buzzer and a relay on the Pi's header.
 
-    Pins are GPIO (BCM) numbers: GPIO 17 is pin 11 of the header. 0 or empty: not there.
+    Pins are GPIO (BCM) numbers: GPIO 17 is pin 11 of the header. 0 or empty: there is none.
     """
 
-    led: int = option(0, "one lamp of any colour", 0)
-    red: int = option(0, "the red lamp of a set: deny", 0)
-    amber: int = option(0, "the amber lamp of a set: uncertain", 0)
-    green: int = option(0, "the green lamp of a set: pass", 0)
-    rgb: str = option("", 'an RGB LED: the pins of red, green and blue, as in "5,6,13"')
-    buzzer: int = option(0, "an active buzzer: one beep for pass, three for deny", 0)
-    relay: int = option(0, "a relay, for a door opener or the like; see relay_max_on_s", 0)
+    led: int = option(0, "GPIO of one lamp of any colour", 0)
+    red: int = option(0, "GPIO of the red lamp of a set: deny", 0)
+    amber: int = option(0, "GPIO of the amber lamp of a set: uncertain", 0)
+    green: int = option(0, "GPIO of the green lamp of a set: pass", 0)
+    rgb: str = option("", 'GPIO numbers of red, green and blue of an RGB LED, as in "5,6,13"')
+    buzzer: int = option(0, "GPIO of an active buzzer: one beep for pass, three for deny", 0)
+    relay: int = option(0, "GPIO of a relay, for a door opener or similar; see relay_max_on_s", 0)
     relay_on: str = option(
         "pass", "the decision that closes the relay: pass or deny", choices=("pass", "deny")
     )
@@ -60,10 +61,10 @@ class GpioConfig:
     def __post_init__(self) -> None:
         names = self.low_outputs()
         if unknown := names - set(OUTPUTS):
-            raise ValueError(
+            raise ConfigError(
                 f"gpio.active_low names {sorted(unknown)[0]!r}, which is not one of all, {', '.join(OUTPUTS)}"
             )
-        check_header("gpio", self.pins())
+        require_header_pins("gpio", self.pins())
 
     @property
     def configured(self) -> bool:
@@ -71,9 +72,9 @@ class GpioConfig:
         return any(True for _ in self.pins())
 
     def pins(self) -> Iterator[tuple[str, int]]:
-        """(output, GPIO number) of all that is configured; an RGB LED gives three.
+        """(output, GPIO number) of every configured pin; an RGB LED has three.
 
-        Raises ValueError where `rgb` is not three numbers.
+        Raises ConfigError where `rgb` is not three numbers.
         """
         for name in OUTPUTS:
             if name == "rgb":
@@ -82,10 +83,10 @@ class GpioConfig:
                 yield name, pin
 
     def rgb_pins(self) -> tuple[int, ...]:
-        """GPIO numbers of red, green and blue, or nothing."""
+        """GPIO numbers of red, green and blue; empty without an RGB LED. Raises ConfigError."""
         parts = [part.strip() for part in self.rgb.split(",")] if self.rgb.strip() else []
         if parts and (len(parts) != 3 or not all(part.isdecimal() for part in parts)):
-            raise ValueError(f'gpio.rgb = "{self.rgb}" is not three GPIO numbers, as in "5,6,13"')
+            raise ConfigError(f'gpio.rgb = "{self.rgb}" is not three GPIO numbers, as in "5,6,13"')
         return tuple(int(part) for part in parts)
 
     def low_outputs(self) -> set[str]:

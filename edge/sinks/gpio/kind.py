@@ -1,4 +1,4 @@
-"""What the program knows of the lamps: how they are switched on, built and checked."""
+"""The lamps, buzzer and relay as a kind of sink: how they are switched on, opened and checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge.sinks.retry import RetryingSink
 log = logging.getLogger(__name__)
 
 DEFAULT_WIRING = (17, 27, 22)
-"""Red, amber, green: the pins that `--sink gpio` and `gpio-test` take where none is configured."""
+"""GPIO of red, amber and green: `--sink gpio` and `gpio-test` take these if no pin is configured."""
 
 
 def _is_on(config: GpioConfig) -> bool:
@@ -49,7 +49,10 @@ def _groups(config: GpioConfig) -> Mapping[str, str]:
 
 
 def check(config: GpioConfig, machine: Machine) -> Finding:
-    """The header's chip is there, the user may use it, and the libraries are installed. No pin is touched."""
+    """Whether the header's chip is there, the user may use it, and the libraries are installed.
+
+    No pin is touched.
+    """
     if not config.configured:
         return ok("no lamp is configured")
     if config.factory == "mock":
@@ -58,7 +61,7 @@ def check(config: GpioConfig, machine: Machine) -> Finding:
     if not chips:
         return fail(
             "no /dev/gpiochip*: this machine has no pins",
-            'take the [gpio] table out of the configuration, or set factory = "mock" there',
+            'remove the table [gpio] from the configuration, or set factory = "mock" in it',
         )
     missing = [library for library in ("gpiozero", "lgpio") if not installed(library)]
     if missing:

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge.host.logs import NEVER_HELD_BACK
 from edge.sinks.gpio.config import GpioConfig
-from edge.sinks.gpio.lamps import Output, build_outputs
+from edge.sinks.gpio.lamps import GpioOutput, build_outputs
 from edge.sinks.gpio.pins import explained, open_factory
 from edge.types import FrameResult, State
 
@@ -19,10 +19,12 @@ log = logging.getLogger(__name__)
 
 
 class GpioSink:
-    """Shows each new decision on all that is configured. All is off until the first decision, and after `close`.
+    """Shows each new state on every configured output. All are off before the first one, and after `close`.
 
-    If no result comes for `stale_after_s` (the loop hangs), it shows `uncertain` by itself, which opens the relay: a door must not stay open because
-    a program stands still. clock: monotonic seconds. Raises MissingLibraryError or SinkError with the cure.
+    If no result comes for `stale_after_s` seconds (the loop hangs), a thread of this sink shows `uncertain`, which
+    opens the relay: a door must not stay open because the program hangs.
+
+    clock: monotonic seconds. Raises MissingLibraryError or SinkError.
     """
 
     name = "gpio"
@@ -48,8 +50,8 @@ class GpioSink:
                 self._stale = False
             self._show(result.decision.state)
 
-    def check(self) -> None:
-        """Fail safe if the last result is too old; the sink's own thread calls this."""
+    def fail_safe_if_stale(self) -> None:
+        """Show `uncertain` if the last result is too old; the sink's own thread calls this."""
         with self._lock:
             if not self._stale and self._clock() - self._fed_at > self._config.stale_after_s:
                 self._stale = True
@@ -76,13 +78,16 @@ class GpioSink:
     def _watch_loop(self) -> None:
         while not self._closed.wait(self._config.stale_after_s / 4):
             try:
-                self.check()
+                self.fail_safe_if_stale()
             except Exception as error:
                 log.error("%s", error)
 
 
-def open_outputs(config: GpioConfig) -> list[Output]:
-    """All configured outputs, switched off. Raises MissingLibraryError or SinkError; then no pin is left open."""
+def open_outputs(config: GpioConfig) -> list[GpioOutput]:
+    """Every configured output, switched off.
+
+    Raises MissingLibraryError or SinkError; then no pin is left open.
+    """
     factory = open_factory(config.factory)
     opened: list[Any] = []
 
@@ -99,8 +104,8 @@ def open_outputs(config: GpioConfig) -> list[Output]:
         raise
 
 
-def close_outputs(outputs: list[Output]) -> None:
-    """Everything off, relays first; one that fails does not keep the others on."""
+def close_outputs(outputs: list[GpioOutput]) -> None:
+    """Switch everything off, the relay first. If one output fails, the others are still switched off."""
     for output in outputs:
         try:
             output.close()

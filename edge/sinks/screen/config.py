@@ -1,4 +1,4 @@
-"""`[screen]`: which display, on which bus."""
+"""The table `[screen]`: which display, on which bus."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge.config.option import option
-from edge.host.header import check_header
+from edge.host.header import require_header_pins
 
 OLEDS = ("ssd1306", "ssd1309", "sh1106")
 LCDS = ("st7735", "st7789")
 SIZES = {"st7735": (160, 128), "st7789": (240, 240)}
-"""Width and height, px, where the configuration says nothing; OLEDs are 128x64."""
+"""Default width and height, px; those of an OLED are 128x64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class ScreenConfig:
         ", ".join((*OLEDS, *LCDS)) + ", dummy (no screen: the log says what it would show); empty: off",
         choices=("", *OLEDS, *LCDS, "dummy"),
     )
-    width: int = option(0, "px; 0: 128 of an OLED, 160 of an ST7735, 240 of an ST7789", 0)
-    height: int = option(0, "px; 0: 64 of an OLED, 128 of an ST7735, 240 of an ST7789", 0)
+    width: int = option(0, "px; 0: 128 for an OLED, 160 for an ST7735, 240 for an ST7789", 0)
+    height: int = option(0, "px; 0: 64 for an OLED, 128 for an ST7735, 240 for an ST7789", 0)
     rotate: int = option(0, "quarter turns: 0, 1, 2, 3", choices=(0, 1, 2, 3))
     bus: str = option("auto", "auto, i2c or spi", choices=("auto", "i2c", "spi"))
     i2c_port: int = option(1, "number of the I2C bus: 1 is /dev/i2c-1", 0)
@@ -39,12 +39,12 @@ class ScreenConfig:
     backlight: int = option(0, "GPIO of an LCD's backlight; 0: wired to 3.3 V", 0)
     h_offset: int = option(
         0,
-        "px, ST7735: first column of the chip's memory; try 1 and 26 where there is a coloured edge",
+        "px, ST7735: first column of the chip's memory; try 1 and 26 if the picture has a coloured edge",
         0,
     )
     v_offset: int = option(0, "px, ST7735: first row of the chip's memory", 0)
-    bgr: bool = option(False, "ST7735: true where red and blue are swapped")
-    inverse: bool = option(False, "ST7735: true where black is white")
+    bgr: bool = option(False, "ST7735: true if red and blue are swapped")
+    inverse: bool = option(False, "ST7735: true if black and white are swapped")
     blank_after_s: float = option(
         600.0,
         "seconds with nobody in view after which the screen goes dark, because OLEDs burn in; 0: never",
@@ -52,7 +52,7 @@ class ScreenConfig:
     )
 
     def __post_init__(self) -> None:
-        check_header("screen", self.pins())
+        require_header_pins("screen", self.pins())
 
     @property
     def size(self) -> tuple[int, int]:
@@ -66,7 +66,7 @@ class ScreenConfig:
         return self.bus == "i2c" or (self.bus == "auto" and self.device in OLEDS)
 
     def pins(self) -> Iterator[tuple[str, int]]:
-        """(what for, GPIO number) of all that it takes from the header."""
+        """(purpose, GPIO number) of every pin that it takes from the header."""
         if self.device in ("", "dummy"):
             return
         if self.on_i2c:

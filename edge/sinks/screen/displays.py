@@ -1,4 +1,4 @@
-"""The way to a display: luma's drivers behind one small class, and errors that name the cure."""
+"""Opens a display: luma's drivers behind one small class, and errors with a cure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from edge.sinks.screen.config import OLEDS, ScreenConfig
 
 DEVICES = Path("/dev")
 DISPLAY_OFF = 0xAE
-"""A command that every SSD13xx and SH1106 knows: whether one answers, before luma sets it up."""
+"""A command that every SSD13xx and SH1106 knows: sent to find out whether one answers."""
 
 
 class Display:
-    """A luma device. size: (width, height), px, as one looks at it. mode: `1` or `RGB`. All may raise OSError when the display is lost."""
+    """A luma device. Each method may raise OSError when the display is lost."""
+
+    size: tuple[int, int]
+    """Width and height, px, after the rotation."""
+
+    mode: str
+    """`1` (one colour) or `RGB`, as Pillow names them."""
 
     def __init__(self, device: Any, release: Callable[[], None]) -> None:
         self._device, self._release = device, release
-        self.size: tuple[int, int] = device.size
-        self.mode: str = device.mode
+        self.size, self.mode = device.size, device.mode
 
     def draw(self, image: Any) -> None:
         self._luma(self._device.display, image)
@@ -35,16 +40,16 @@ class Display:
         self._luma(self._device.hide)
 
     def close(self) -> None:
-        self._device.persist = False  # luma's LCDs would keep the last words on
+        self._device.persist = False  # else luma leaves the last words on an LCD
         try:
             self._luma(self._device.cleanup)
         except OSError:
-            pass  # gone already
+            pass  # the display is lost already
         self._release()
 
     @property
     def image(self) -> Any:
-        """What a dummy shows."""
+        """The image that a dummy shows."""
         return self._device.image
 
     @staticmethod
@@ -58,13 +63,17 @@ class Display:
 
 
 def open_display(config: ScreenConfig) -> Display:
-    """The configured display, set up and dark. Raises MissingLibraryError, SinkError, or ConfigError for a size that it cannot have."""
+    """The configured display, set up and dark.
+
+    Raises MissingLibraryError, SinkError, or ConfigError for a size that this display does not have.
+    """
     try:
         return _open(config)
     except ImportError as error:
         raise MissingLibraryError(
-            f"screen: {error.name or 'luma'} is not installed; `sudo apt install python3-luma.oled python3-luma.lcd`, "
-            "or away from a Pi `pip install 'mask-edge[screen]'`"
+            f"screen: {error.name or 'luma'} is not installed",
+            "`sudo apt install python3-luma.oled python3-luma.lcd`, "
+            "or away from a Pi `pip install 'mask-edge[screen]'`",
         ) from error
 
 
@@ -84,7 +93,7 @@ def _open(config: ScreenConfig) -> Display:
 
 
 def _set_up(config: ScreenConfig, serial: Any, pins: HeaderPins) -> Any:
-    """luma's driver, which sends the chip its settings."""
+    """luma's driver; opening it sends the settings to the display."""
     import luma.core.error
 
     driver, options = _oled(config) if config.device in OLEDS else _lcd(config, pins)
@@ -93,10 +102,10 @@ def _set_up(config: ScreenConfig, serial: Any, pins: HeaderPins) -> Any:
         return driver(serial, width=width, height=height, rotate=config.rotate, **options)
     except luma.core.error.DeviceDisplayModeError as error:
         raise ConfigError(
-            f"screen: {config.device}: {error}; check [screen] device, width and height"
+            f"screen: {config.device}: {error}", "check [screen] device, width and height"
         ) from error
     except (luma.core.error.Error, OSError) as error:
-        raise SinkError(f"screen: {config.device} cannot be set up ({error}); check its wires") from error
+        raise SinkError(f"screen: {config.device} cannot be set up ({error})", "check its wires") from error
 
 
 def _oled(config: ScreenConfig) -> tuple[Any, dict[str, Any]]:
@@ -124,16 +133,16 @@ def _open_i2c(config: ScreenConfig) -> Any:
     from luma.core.interface.serial import i2c
 
     path = DEVICES / f"i2c-{config.i2c_port}"
-    _check(path, "i2c")
+    _require_bus(path, "i2c")
     with _bus_explained(path):
         serial = i2c(port=config.i2c_port, address=config.i2c_address)
     try:
         serial.command(DISPLAY_OFF)
     except (Error, OSError) as error:
         serial.cleanup()
-        cure = f"check the wires; `i2cdetect -y {config.i2c_port}` shows what does"
         raise SinkError(
-            f"screen: nothing answers at address 0x{config.i2c_address:02X} of {path}; {cure}"
+            f"screen: nothing answers at address 0x{config.i2c_address:02X} of {path}",
+            f"check the wires; `i2cdetect -y {config.i2c_port}` lists the addresses that answer",
         ) from error
     return serial
 
@@ -142,7 +151,7 @@ def _open_spi(config: ScreenConfig, pins: HeaderPins) -> Any:
     from luma.core.interface.serial import spi
 
     path = DEVICES / f"spidev{config.spi_port}.{config.spi_device}"
-    _check(path, "spi")
+    _require_bus(path, "spi")
     with _bus_explained(path):
         return spi(
             gpio=pins,
@@ -165,17 +174,22 @@ def _bus_explained(path: Path) -> Iterator[None]:
         raise SinkError(f"screen: {path} cannot be opened ({error})") from error
 
 
-def _check(path: Path, bus: str) -> None:
+def _require_bus(path: Path, bus: str) -> None:
+    """Raises SinkError where the bus is off, or this process may not use it."""
     if not path.exists():
         raise SinkError(
-            f"screen: no {path}; switch the bus on with `sudo raspi-config nonint do_{bus} 0`, then reboot"
+            f"screen: no {path}",
+            f"switch the bus on with `sudo raspi-config nonint do_{bus} 0`, then reboot",
         )
     if not may_use(path):
         raise SinkError(*no_permission(path, bus, "screen"))
 
 
 class HeaderPins:
-    """The few calls of RPi.GPIO that luma makes, on gpiozero: RPi.GPIO does not work on a Pi 5. Pin 0: not wired."""
+    """The calls of RPi.GPIO that luma makes, done by gpiozero: RPi.GPIO does not work on a Pi 5.
+
+    Pin 0 means that it is not wired.
+    """
 
     LOW, HIGH, OUT = 0, 1, "out"
 
@@ -196,6 +210,6 @@ class HeaderPins:
 
     def cleanup(self, pins: object = None) -> None:
         for device in self._devices.values():
-            device.off()  # the backlight too
+            device.off()  # also the backlight
             device.close()
         self._devices.clear()

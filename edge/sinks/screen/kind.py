@@ -1,4 +1,4 @@
-"""What the program knows of the small screen: how it is switched on, built and checked."""
+"""The small screen as a kind of sink: how it is switched on, opened and checked."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def _groups(config: ScreenConfig) -> Mapping[str, str]:
 
 
 def check(config: ScreenConfig, machine: Machine) -> Finding:
-    """The bus is on, the user may use it, and the library is installed. Nothing is sent over the bus."""
+    """Whether the bus is on, the user may use it, and the library is installed.
+
+    Nothing is sent over the bus.
+    """
     if config.device in ("", "dummy"):
         return ok("dummy: the log says what it would show" if config.device else "no screen is configured")
     bus, path = "i2c" if config.on_i2c else "spi", machine.root / _device(config)
@@ -63,7 +66,7 @@ def check(config: ScreenConfig, machine: Machine) -> Finding:
 
 
 def _device(config: ScreenConfig) -> Path:
-    """Below the root."""
+    """The bus's device file, below the root."""
     if config.on_i2c:
         return Path(f"dev/i2c-{config.i2c_port}")
     return Path(f"dev/spidev{config.spi_port}.{config.spi_device}")

@@ -1,4 +1,4 @@
-"""A small OLED or LCD through luma: big words for the person at the door. Drawn once per change."""
+"""A small OLED or LCD, through luma: big words for the person at the door. Drawn only when they change."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from edge.types import FrameResult, State
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
-"""So often a display is asked whether it is still there: one that was unplugged has forgotten everything and must be set up again."""
+"""Seconds between two checks that the display is still there.
+
+A display that was unplugged has lost its settings: it must be opened again.
+"""
 
 
 class ScreenSink:
-    """Shows each new message. After `blank_after_s` of idle the screen goes dark, because OLEDs burn in. clock: monotonic seconds.
+    """Shows each new message. After `blank_after_s` seconds of idle the screen goes dark: OLEDs burn in.
 
-    Raises MissingLibraryError or SinkError with the cure, also from `handle` when the display is lost.
+    clock: monotonic seconds.
+    Raises MissingLibraryError or SinkError; `handle` raises SinkError when the display is lost.
     """
 
     name = "screen"
@@ -34,7 +38,7 @@ class ScreenSink:
         self._shown: Message | None = None
         self._changed_at = self._asked_at = clock()
         self._dark = False
-        load_font(DETAIL_PX)  # a missing one is told now, not at every frame
+        load_font(DETAIL_PX)  # a missing font is an error now, not at every frame
         self._display: Any = open_display(config)
 
     def handle(self, result: FrameResult) -> None:
@@ -52,10 +56,10 @@ class ScreenSink:
                 self._display.show()
                 self._asked_at = now
         except OSError as error:
-            raise SinkError(f"screen: the display is gone ({error}); check its wires") from error
+            raise SinkError(f"screen: the display is gone ({error})", "check its wires") from error
 
     def close(self) -> None:
-        """Dark, and the bus given back."""
+        """Make it dark, and give the bus back."""
         display, self._display = self._display, None
         if display is not None:
             display.close()

@@ -1,4 +1,4 @@
-"""`[window]`: whether it opens, and how large."""
+"""The table `[window]`: whether it opens, and how large."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge.config.option import option
 class WindowConfig:
     """A window on the desktop or an HDMI monitor. q, Esc or closing it ends the program."""
 
-    show: bool = option(False, "open it; the same as --sink window")
-    fullscreen: bool = option(False, "cover the whole monitor")
-    width: int = option(1280, "px of the picture, which the window then scales", 320)
-    height: int = option(720, "px", 240)
+    show: bool = option(False, "true: open it, as --sink window does")
+    fullscreen: bool = option(False, "true: cover the whole monitor")
+    width: int = option(1280, "px: width of the picture, which the window then scales", 320)
+    height: int = option(720, "px: height of the picture", 240)

@@ -1,4 +1,4 @@
-"""What the program knows of the window: how it is switched on and built."""
+"""The window as a kind of sink: how it is switched on and opened."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _is_on(config: WindowConfig) -> bool:
 
 
 def _build(config: WindowConfig, door: Surroundings) -> Sink:
-    """No thread of its own, and no second try: OpenCV's windows belong to the thread that runs the loop."""
+    """It has no thread of its own, and is not opened again: OpenCV's windows belong to the loop's thread."""
     from edge.sinks.window.sink import WindowSink
 
     return WindowSink(config, door.quit)

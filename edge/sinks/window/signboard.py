@@ -1,4 +1,4 @@
-"""The picture of a window or monitor: the camera's view with boxes, and below it a few words, all readable from 3 m."""
+"""The picture in a window or on a monitor: the camera's view with boxes, and words that are readable from 3 m."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ SHORT = {
 }
 
 BANNER = 0.24
-"""Share of the height that the words take."""
+"""Share of the height that the words below the view take."""
 
 LABEL = 0.066
-"""Height of a label's capitals as a share of the view's: 1/20 of the monitor's, 15 mm on one 300 mm high, and readable from 3 m (1 in 200)."""
+"""Height of a label's capitals as a share of the view's height.
+
+On a monitor 300 mm high that is 15 mm, which is readable from 3 m (1 in 200).
+"""
 
 GROUNDS = STATE_COLOURS | {State.IDLE: (60, 60, 60)}
 """Behind the words, RGB."""
@@ -30,7 +33,10 @@ Rectangle = tuple[int, int, int, int]
 
 
 def draw_signboard(result: FrameResult, width: int, height: int) -> Pixels:
-    """uint8 (height, width, 3) RGB. Without a frame the upper part is black. Raises MissingLibraryError without OpenCV."""
+    """uint8 (height, width, 3) RGB. Without a frame the upper part is black.
+
+    Raises MissingLibraryError without OpenCV.
+    """
     out = np.zeros((height, width, 3), np.uint8)
     banner = round(height * BANNER)
     if result.frame is not None:
@@ -41,38 +47,41 @@ def draw_signboard(result: FrameResult, width: int, height: int) -> Pixels:
 
 def _draw_view(area: Pixels, result: FrameResult) -> None:
     """The frame as large as it fits into the area, with its faces."""
-    cv2 = import_cv2()
     assert result.frame is not None
-    scale = min(area.shape[1] / result.frame.width, area.shape[0] / result.frame.height)
-    width, height = round(result.frame.width * scale), round(result.frame.height * scale)
+    view, scale = _paste(area, result.frame.pixels)
+    tracks = [track for track in result.tracks if track.status is not TrackStatus.LOST]
+    faces = [(track.label, track.box.scale(scale, scale)) for track in tracks]
+    for label, box in faces:
+        _draw_box(view, box, LABEL_COLOURS[label])
+    placed: list[Rectangle] = []
+    for label, box in faces:  # after all boxes, so that no box crosses a word
+        placed.append(_draw_label(view, SHORT[label], box, LABEL_COLOURS[label], placed))
+
+
+def _paste(area: Pixels, pixels: Pixels) -> tuple[Pixels, float]:
+    """Draw a picture in the middle of the area, as large as it fits. Returns that part of it, and the scale."""
+    cv2 = import_cv2()
+    scale = min(area.shape[1] / pixels.shape[1], area.shape[0] / pixels.shape[0])
+    width, height = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
     left, top = (area.shape[1] - width) // 2, (area.shape[0] - height) // 2
     view = area[top : top + height, left : left + width]
-    view[:] = cv2.resize(
-        result.frame.pixels, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
-    tracks = [track for track in result.tracks if track.status is not TrackStatus.LOST]
-    for track in tracks:
-        box = track.box.scale(scale, scale)
-        cv2.rectangle(
-            view,
-            (round(box.xmin), round(box.ymin)),
-            (round(box.xmax), round(box.ymax)),
-            LABEL_COLOURS[track.label],
-            max(2, height // 110),
-        )
-    placed: list[Rectangle] = []
-    for track in tracks:  # after all boxes, so that none runs through a word
-        placed.append(
-            _draw_label(
-                view, SHORT[track.label], track.box.scale(scale, scale), LABEL_COLOURS[track.label], placed
-            )
-        )
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    view[:] = cv2.resize(pixels, (width, height), interpolation=interpolation)
+    return view, scale
+
+
+def _draw_box(view: Pixels, box: BoundingBox, colour: tuple[int, int, int]) -> None:
+    corners = (round(box.xmin), round(box.ymin)), (round(box.xmax), round(box.ymax))
+    import_cv2().rectangle(view, *corners, colour, max(2, view.shape[0] // 110))
 
 
 def _draw_label(
     view: Pixels, text: str, box: BoundingBox, colour: tuple[int, int, int], placed: list[Rectangle]
 ) -> Rectangle:
-    """At the box, where no other label is; smaller in a crowd. Returns where."""
+    """Draw a label at the box where no other label is, smaller in a crowd. Returns where it is.
+
+    placed: where the other labels are.
+    """
     cv2 = import_cv2()
     for share in (LABEL, LABEL * 0.7, LABEL * 0.5):
         scale, thickness = _fit(text, view.shape[1] * 0.9, view.shape[0] * share)
@@ -98,7 +107,10 @@ def _draw_label(
 
 
 def _spots(box: BoundingBox, width: int, height: int, view: Pixels) -> list[Rectangle]:
-    """Where a label of this size may stand: above, below and inside the box, from its left or its right edge; always wholly in the view."""
+    """Places for a label of this size, best first; each is wholly in the view.
+
+    They are above, below and inside the box, at its left or right edge.
+    """
     spots = []
     for top in (box.ymin - height, box.ymax, box.ymin):
         for left in (box.xmin, box.xmax - width):
@@ -134,7 +146,10 @@ def _centre(
 
 
 def _fit(text: str, wide: float, tall: float) -> tuple[float, int]:
-    """OpenCV's font scale and stroke (px) at which capitals are `tall` px high, smaller where the text would be wider than `wide` px."""
+    """OpenCV's font scale and stroke (px) for capitals that are `tall` px high.
+
+    They are smaller where the text would be wider than `wide` px.
+    """
     cv2 = import_cv2()
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, 10.0, 1)
     scale = 10.0 * min(tall / height, wide / width)
@@ -142,7 +157,7 @@ def _fit(text: str, wide: float, tall: float) -> tuple[float, int]:
 
 
 def _ink_on(ground: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Black or white, whichever stands out."""
+    """Black or white: the one with more contrast to this ground."""
     return (0, 0, 0) if 0.3 * ground[0] + 0.59 * ground[1] + 0.11 * ground[2] > 130 else (255, 255, 255)
 
 

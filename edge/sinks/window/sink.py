@@ -20,13 +20,18 @@ from edge.types import FrameResult
 TITLE = "mask-edge"
 QUIT_KEYS = (ord("q"), 27)
 PROBE = "import cv2, sys; cv2.namedWindow('mask-edge'); print('open', flush=True); sys.stdin.read()"
+"""What the child process runs: it opens a window, says so, and waits for the end of its input."""
+
 PROBE_LIMIT_S = 10.0
+"""Seconds that the child process may take."""
 
 
 class WindowSink:
-    """Shows every frame with its boxes and the decision. q, Esc or closing the window calls `on_quit`: the program ends, as it does with Ctrl-C.
+    """Shows every frame with its boxes and the decision.
 
-    OpenCV wants all calls from one thread: this is the loop's, so there is no worker, and `close` belongs to it too.
+    OpenCV takes all calls from one thread only. That is the loop's thread, also for `close`.
+
+    on_quit: called when somebody presses q or Esc, or closes the window; it ends the program, as Ctrl-C does.
     Raises MissingLibraryError where this OpenCV has no windows, SinkError where there is no desktop.
     """
 
@@ -35,7 +40,7 @@ class WindowSink:
     def __init__(self, config: WindowConfig, on_quit: Callable[[], None]) -> None:
         self._config, self._on_quit = config, on_quit
         self._cv2: Any = import_cv2()
-        _check(self._cv2)
+        _require_desktop(self._cv2)
         with _desktop_that_works():
             self._open_window()
         self._open = True
@@ -48,7 +53,7 @@ class WindowSink:
             self._cv2.imshow(TITLE, picture[..., ::-1])
             key = self._cv2.waitKey(1) & 0xFF
             closed = self._cv2.getWindowProperty(TITLE, self._cv2.WND_PROP_VISIBLE) < 1
-        except self._cv2.error:  # GTK's answer to a window that is gone
+        except self._cv2.error:  # GTK raises this for a window that is gone
             key, closed = -1, True
         if closed or key in QUIT_KEYS:
             self.close()
@@ -58,7 +63,7 @@ class WindowSink:
         if self._open:
             self._open = False
             self._cv2.destroyAllWindows()
-            self._cv2.waitKey(1)  # or GTK never gets to do it
+            self._cv2.waitKey(1)  # lets GTK close it
 
     def _open_window(self) -> None:
         cv2, config = self._cv2, self._config
@@ -71,44 +76,39 @@ class WindowSink:
             raise SinkError(f"window: cannot be opened ({error})") from error
 
 
-def _check(cv2: Any) -> None:
-    """What can be known without trying."""
+def _require_desktop(cv2: Any) -> None:
+    """Raises MissingLibraryError or SinkError for what is known without opening a window."""
     if re.search(r"GUI:\s+NONE", cv2.getBuildInformation()):
         raise MissingLibraryError(
-            "window: this OpenCV has no windows; `sudo apt install python3-opencv`, or in an environment of your own "
-            "`pip uninstall opencv-python-headless` and `pip install 'mask-edge[window]'`"
+            "window: this OpenCV has no windows",
+            "`sudo apt install python3-opencv`, or in an environment of your own "
+            "`pip uninstall opencv-python-headless` and `pip install 'mask-edge[window]'`",
         )
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise SinkError(
-            "window: no desktop (DISPLAY is not set); start it from the desktop, or `export DISPLAY=:0` as the user who is logged in there"
+            "window: no desktop (DISPLAY is not set)",
+            "start it from the desktop, or `export DISPLAY=:0` as the user who is logged in there",
         )
 
 
 @contextmanager
 def _desktop_that_works() -> Iterator[None]:
-    """A child process opens a window first: where the desktop does not let it, Qt does not raise, it aborts the process.
+    """A child process opens a window first: if the desktop refuses it, Qt does not raise, it ends the process.
 
-    The child stays until ours is open: a bare X server starts anew when its last window goes, and would refuse us meanwhile.
+    The child stays until our window is open: an X server without a desktop restarts when its last window goes, and
+    would refuse ours meanwhile. Raises SinkError.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-c", PROBE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    pipe = subprocess.PIPE
+    child = subprocess.Popen([sys.executable, "-c", PROBE], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert child.stdout is not None
-    impatience = threading.Timer(PROBE_LIMIT_S, child.kill)
-    impatience.start()
+    time_limit = threading.Timer(PROBE_LIMIT_S, child.kill)
+    time_limit.start()
     try:
         if child.stdout.readline() != "open\n":
-            said = [line for line in child.communicate()[1].splitlines() if line.strip()] or [
-                "it does not answer"
-            ]
-            raise SinkError(
-                f"window: the desktop at DISPLAY={os.environ.get('DISPLAY', '')} cannot be used ({said[0]})"
-            )
+            said = next(filter(str.strip, child.communicate()[1].splitlines()), "it does not answer")
+            display = os.environ.get("DISPLAY", "")
+            raise SinkError(f"window: the desktop at DISPLAY={display} cannot be used ({said})")
         yield
     finally:
-        impatience.cancel()
+        time_limit.cancel()
         child.communicate()

@@ -122,8 +122,10 @@ def test_its_table_is_in_the_example_and_shown(capsys, tmp_path):
 @pytest.mark.parametrize("text", ["[bell]\npin = 17\n", "[bell]\npin = 24\n"], ids=["lamp", "screen"])
 def test_a_pin_that_another_sink_has_is_an_error(tmp_path, text):
     taken = text + '[gpio]\nred = 17\n[screen]\ndevice = "st7789"\n'
-    with pytest.raises(ConfigError, match=r"is taken by the bell \(pin\); give it another pin"):
+    with pytest.raises(ConfigError, match=r"is taken by the bell \(pin\)") as caught:
         configured(tmp_path, taken)
+    assert caught.value.what.startswith(f"{tmp_path / 'config.toml'}: ")
+    assert caught.value.cure == "give it another pin"
 
 
 def test_a_flag_switches_it_on(tmp_path):

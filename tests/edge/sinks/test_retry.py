@@ -60,8 +60,8 @@ def test_it_comes_back_with_growing_waits(now, caplog):
     sink.handle(make_result())
     assert (flaky.seen, flaky.opened, flaky.open) == (2, 2, 1)
     assert [record.getMessage() for record in caplog.records] == [
-        "flaky: gone; the rest goes on, flaky is tried again every now and then",
-        "flaky: not there; the rest goes on, flaky is tried again every now and then",
+        "flaky: gone; the rest goes on, and flaky is tried again from time to time",
+        "flaky: not there; the rest goes on, and flaky is tried again from time to time",
         "flaky: works again",
     ]
     flaky.works = False

@@ -152,7 +152,7 @@ class FakeGui:
 def gui(monkeypatch):
     fake = FakeGui()
     monkeypatch.setattr(window, "import_cv2", lambda: fake)
-    monkeypatch.setattr(window, "_check", lambda cv2: None)
+    monkeypatch.setattr(window, "_require_desktop", lambda cv2: None)
     monkeypatch.setattr(window, "_desktop_that_works", nullcontext)
     return fake
 

@@ -46,11 +46,11 @@ def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, ca
     sink = make(replace(ALL, stale_after_s=3.0, uncertain_lamp="steady"), clock=lambda: now[0])
     sink.handle(make_result(State.PASS))
     now[0] = 2.9
-    sink.check()
+    sink.fail_safe_if_stale()
     assert levels(factory, 26, 22) == [1, 1]
     now[0] = 3.1
-    sink.check()
-    sink.check()
+    sink.fail_safe_if_stale()
+    sink.fail_safe_if_stale()
     assert levels(factory, 26, 22, 27) == [0, 0, 1]
     sink.handle(make_result(State.PASS))
     assert levels(factory, 26, 22) == [1, 1]
@@ -71,7 +71,7 @@ def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
     sink = make(replace(ALL, stale_after_s=3.0), clock=lambda: now[0])
     for second in range(0, 20, 2):
         now[0] = float(second)
-        sink.check()
+        sink.fail_safe_if_stale()
         sink.handle(make_result(State.PASS))
     assert levels(factory, 26) == [1]
     assert not caplog.records

@@ -80,9 +80,9 @@ def test_on_a_screen_of_one_colour_deny_is_dark_on_light():
 
 
 def test_colours_differ_and_words_stand_out():
-    grounds = {state: ground for state, (_, ground) in layout.COLOURS.items()}
+    grounds = {state: ground for state, (_, ground) in layout.WORDS_AND_GROUND.items()}
     assert len(set(grounds.values())) == 4
-    for words, ground in layout.COLOURS.values():
+    for words, ground in layout.WORDS_AND_GROUND.values():
         lighter, darker = sorted((luminance(words), luminance(ground)), reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5  # WCAG 2.1, 1.4.3
 

@@ -69,5 +69,5 @@ def test_the_dummy_shows_the_picture_and_the_log_says_it(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "screen: PUT ON YOUR MASK (deny: 1 no mask)"
     ]
-    assert np.asarray(sink._display.image)[2, 2].tolist() == list(layout.COLOURS[State.DENY][1])
+    assert np.asarray(sink._display.image)[2, 2].tolist() == list(layout.WORDS_AND_GROUND[State.DENY][1])
     sink.close()
