@@ -50,7 +50,7 @@ def test_a_display_that_is_unplugged_and_comes_back_is_set_up_again(bus, now, ca
         "the rest goes on"
     )
     assert messages[1].startswith("screen: nothing answers at address 0x3C of ")
-    assert "`i2cdetect -y 1` shows what does" in messages[1]
+    assert "`i2cdetect -y 1` lists the addresses that answer" in messages[1]
     assert messages[2] == "screen: works again"
     assert bus.opened == 1
     sink.close()
