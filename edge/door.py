@@ -36,8 +36,8 @@ HOLDING_SCORE = 0.75
 STARTING_SCORE = 0.2
 """A new face needs a score of t + STARTING_SCORE (1 - t), where t is the score threshold.
 
-With t = 0.5 that is 0.1 above it, as in ByteTrack (Zhang et al. 2022). A person comes nearer and reaches it; a
-patterned cushion does not.
+With t = 0.5 that is 0.1 above it, as in ByteTrack (Zhang et al. 2022). A person comes nearer and reaches it;
+a patterned cushion does not.
 """
 
 
@@ -123,9 +123,10 @@ def open_camera(config: Config) -> Source:
 def build_accelerator(
     config: Config, detector: FaceDetector, classifier: MaskClassifier, live: bool
 ) -> Accelerator | None:
-    """Puts the configured Edge TPU before the models; None for the CPU alone.
+    """The configured Edge TPU, which runs the models in place of the CPU; None for the CPU alone.
 
-    live: do not wait for it, the CPU begins; otherwise it is tried first, so that one device runs all frames.
+    live: begin on the CPU, and change to the Edge TPU once it has passed its trial. Otherwise wait for the
+    trial, so that one device runs all frames.
     """
     if config.accelerator.use == "cpu":
         return None

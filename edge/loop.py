@@ -30,8 +30,8 @@ FAILURES_AT_MOST = 10
 class Loop:
     """Runs until the source is finished or `stop` is set.
 
-    A sink that raises is logged and gets no more results; the other sinks go on. A live frame on which a stage
-    fails is `uncertain`.
+    A sink that raises is logged and gets no more results; the other sinks go on. A live frame on which a
+    stage fails is `uncertain`.
 
     stale_after_s: seconds without a frame after which the decision is `uncertain`.
     counts: where each result is counted before the sinks get it.
@@ -62,9 +62,9 @@ class Loop:
     def run(self) -> None:
         """Run, then close everything.
 
-        Raises SourceError where a file cannot be read to its end; the loop waits for a live source that is lost.
-        Raises StageError where the stages fail on FAILURES_AT_MOST live frames in a row. On a file it raises
-        whatever a stage raises.
+        Raises SourceError where a file cannot be read to its end; the loop waits for a live source that is
+        lost. Raises StageError where the stages fail on FAILURES_AT_MOST live frames in a row. On a file it
+        raises whatever a stage raises.
         """
         self._supervision.ready()
         try:

@@ -43,7 +43,7 @@ class PictureHealth:
     frozen_after_s: float = 5.0
     """Seconds without a changed pixel, with a face in view, after which the picture is frozen."""
     still_after_s: float = 5.0
-    """The same without a face in view. A sensor's noise changes every frame; a stream needs STREAM_STILL_S."""
+    """The same without a face in view. A sensor's noise changes each frame; a stream needs STREAM_STILL_S."""
     good_after_s: float = 1.0
     """Seconds that a picture must be good before it is no longer black or covered.
 

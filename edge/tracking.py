@@ -21,8 +21,8 @@ END_AFTER_S = 1.5
 UNSURE_FOR_S = 10.0
 """Seconds after the last sure detection during which detections below `sure_score` can hold a track.
 
-Low scores hold a track as in ByteTrack (Zhang et al. 2022), so that a face that turns or blurs is not lost. The
-limit ends the track of a jar that stands where the face was.
+Low scores hold a track as in ByteTrack (Zhang et al. 2022), so that a face that turns or blurs is not lost.
+The limit ends the track of a jar that stands where the face was.
 """
 
 MIN_IOU = 0.25
@@ -31,8 +31,8 @@ MIN_IOU = 0.25
 NEAR_MISS, NEAR_MISS_AREAS = 0.9, 0.4
 """A detection with a smaller overlap is still the same face under two conditions.
 
-Its centre has moved by less than NEAR_MISS times the width of the wider box, and the smaller box has more than
-NEAR_MISS_AREAS times the area of the larger one.
+Its centre has moved by less than NEAR_MISS times the width of the wider box, and the smaller box has more
+than NEAR_MISS_AREAS times the area of the larger one.
 """
 
 VOTE_WINDOW, MIN_VOTES = 8, 2
@@ -103,8 +103,8 @@ class Tracker:
     def due(self, now: float, budget: int, settled_every_s: float) -> list[Track]:
         """The faces to classify in this frame, at most `budget`.
 
-        Faces without a label or in doubt come first. A settled face is due `settled_every_s` seconds after it was
-        classified last.
+        Faces without a label or in doubt come first. A settled face is due `settled_every_s` seconds after it
+        was classified last.
         """
         waiting = [
             face for face in self._faces if face.visible and face.box.height >= self.config.min_face_px
@@ -120,7 +120,7 @@ class Tracker:
         return [self._track(face, now) for face in (urgent + settled)[:budget]]
 
     def vote(self, track_id: int, classification: Classification, now: float) -> None:
-        """Add one classification to a track. Its label changes when another one leads for `hold_s` seconds."""
+        """Add one classification to a track. Its label changes when another leads for `hold_s` seconds."""
         face = next(face for face in self._faces if face.track_id == track_id)
         face.votes.append(classification)
         face.classified_at = now
@@ -145,8 +145,8 @@ class Tracker:
     def _match(self, detections: Sequence[Detection]) -> dict[int, _Face]:
         """Detection index -> face.
 
-        Overlaps are matched before near misses, and sure detections before the others: a detection that is not
-        sure begins no track, so it must not take a face from one that is sure.
+        Overlaps are matched before near misses, and sure detections before the others: a detection that is
+        not sure begins no track, so it must not take a face from one that is sure.
         """
         pairs = [
             (_affinity(face.box, detection.box), index, face)
@@ -216,7 +216,7 @@ class Tracker:
 def mean_scores(votes: Iterable[Classification]) -> dict[Label, float]:
     """The average of score vectors.
 
-    So a doubtful frame weighs little. If only the best labels were counted, it would weigh as much as a clear one.
+    So a doubtful frame weighs little. If the best labels were counted, it would weigh as much as a clear one.
     """
     votes = list(votes)
     return {label: sum(vote.scores[label] for vote in votes) / len(votes) for label in votes[0].scores}

@@ -1,4 +1,4 @@
-"""`python -m edge bench`: how long each stage takes on this machine, and how much the loop adds to the bare inferences."""
+"""`python -m edge bench`: how long each stage takes, and how much the loop adds to the bare inferences."""
 
 from __future__ import annotations
 
@@ -22,32 +22,38 @@ if TYPE_CHECKING:
     from edge.pipeline import Pipeline
 
 WARM_UP = 10
+"""Frames before the measurement."""
+
 STAGES = ("read", "resize", "detect", "crop", "classify", "track", "decide")
 
 
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
     command = commands.add("bench", handle, "Measure every stage on this machine.", commands.models)
-    command.add_argument("--source", metavar="URI", help="what to measure with (default: demo)")
-    command.add_argument("--frames", type=int, default=150, help="frames to measure (default: %(default)s)")
-    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.add_argument(
+        "--source", metavar="URI", help="where the frames to measure come from (default: demo)"
+    )
+    command.add_argument(
+        "--frames", type=int, default=150, help="number of frames to measure (default: %(default)s)"
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """Time every stage, and print the report."""
+    """Time every stage, and print the figures."""
     from edge.door import open_camera, open_door_without_sinks
     from edge.sources.demo import DemoSource
 
     config = configure(arguments, {"source": {"uri": arguments.source}})
     source = DemoSource() if (arguments.source or "demo") == "demo" else open_camera(config)
     with open_door_without_sinks(config, source) as door:
-        report = run_bench(door, arguments.frames)
-    print(json.dumps(report) if arguments.json else text_report(report))
+        figures = run_bench(door, arguments.frames)
+    print(json.dumps(figures) if arguments.json else as_text(figures))
     return 0
 
 
 class _Clocks:
-    """The seconds that the models have spent so far."""
+    """Seconds that the models have taken so far."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         from edge.inference.faces import SSDFaceDetector
@@ -57,43 +63,46 @@ class _Clocks:
         self._models = [pipeline.classifier.model, *([self._ssd.model] if self._ssd else [])]
 
     def invoke_s(self) -> float:
-        """In the bare `invoke()` calls."""
+        """Seconds in the bare `invoke()` calls."""
         return sum(model.invoke_s for model in self._models)
 
     def prepare_s(self) -> float:
-        """In making the detector's input picture."""
+        """Seconds in making the detector's input picture."""
         return self._ssd.prepare_s if self._ssd else 0.0
 
     @property
     def whole(self) -> bool:
-        """Whether all inferences are counted: the cascade is no TFLite model."""
+        """Whether every inference is counted: the cascade is no TFLite model, and has no `invoke()`."""
         return self._ssd is not None
 
 
 @dataclass(slots=True)
 class _Samples:
-    """What was measured, one entry a frame, milliseconds."""
+    """What was measured."""
 
     stages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Stage -> milliseconds of each frame."""
     invoke_ms: float = 0.0
+    """Milliseconds of all `invoke()` calls."""
     counts: Counts = field(default_factory=Counts)
     devices: set[str] = field(default_factory=set)
+    """What the models ran on: `cpu`, `edgetpu`, or both."""
 
 
 def run_bench(door: Door, frames: int) -> dict[str, Any]:
     """Process `frames` frames after a warm-up.
 
-    Returns milliseconds per stage (p50, p90, p99), frames a second without the source's own time, peak memory (MB),
-    start-up (s) and, with a TFLite detector, the ratio of the whole loop to the sum of its `invoke()` calls over the
-    same frames.
+    Returns milliseconds of each stage (p50, p90, p99), frames a second without the source's own time, peak
+    memory (MB), start-up (s) and, with a TFLite detector, the time of the whole loop divided by the time of
+    its `invoke()` calls over the same frames.
     """
     clocks = _Clocks(door.pipeline)
     first = _measure(door, clocks, 1)
     first_decision = process_age() if first.counts.frames else None
     _measure(door, clocks, WARM_UP - 1)
     samples = _measure(door, clocks, frames)
-    report = _report(samples, samples.invoke_ms if clocks.whole else None, first_decision)
-    return report | {"models_ran_on": " and ".join(sorted(samples.devices))}
+    figures = _figures(samples, samples.invoke_ms if clocks.whole else None, first_decision)
+    return figures | {"models_ran_on": " and ".join(sorted(samples.devices))}
 
 
 def _measure(door: Door, clocks: _Clocks, frames: int) -> _Samples:
@@ -121,12 +130,12 @@ def _measure(door: Door, clocks: _Clocks, frames: int) -> _Samples:
 
 
 def process_age() -> float:
-    """Seconds since this process began, interpreter start-up included (proc(5), field 22 of stat)."""
+    """Seconds since this process began, with the start of the interpreter (proc(5), field 22 of stat)."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def _report(samples: _Samples, invoke_ms: float | None, first_decision: float | None) -> dict[str, Any]:
+def _figures(samples: _Samples, invoke_ms: float | None, first_decision: float | None) -> dict[str, Any]:
     stages = {
         stage: _percentiles(samples.stages[stage]) for stage in (*STAGES, "loop") if samples.stages[stage]
     }
@@ -147,19 +156,21 @@ def _percentiles(milliseconds: list[float]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in zip(("p50", "p90", "p99"), values, strict=True)}
 
 
-def text_report(report: dict[str, Any]) -> str:
-    """The report as a small table."""
+def as_text(figures: dict[str, Any]) -> str:
+    """The figures as a small table."""
     lines = [f"{'stage':10}{'p50':>9}{'p90':>9}{'p99':>9}  ms"]
     lines += [
         f"{stage:10}{row['p50']:9.2f}{row['p90']:9.2f}{row['p99']:9.2f}"
-        for stage, row in report["stages_ms"].items()
+        for stage, row in figures["stages_ms"].items()
     ]
-    ratio = report["loop_to_invoke"]
+    ratio = figures["loop_to_invoke"]
     lines += [
         "(detect includes resize; loop is everything after read)",
-        f"{report['frames']} frames, {report['faces_per_frame']} faces a frame, {report['fps']} frames a second",
+        f"{figures['frames']} frames, {figures['faces_per_frame']} faces a frame, "
+        f"{figures['fps']} frames a second",
         f"loop / bare invoke() calls: {ratio if ratio else 'n/a: the cascade is no TFLite model'}",
-        f"the models ran on: {report['models_ran_on']}",
-        f"peak memory {report['peak_memory_mb']} MB, start to first decision {report['start_to_first_decision_s']} s",
+        f"the models ran on: {figures['models_ran_on']}",
+        f"peak memory {figures['peak_memory_mb']} MB, "
+        f"start to first decision {figures['start_to_first_decision_s']} s",
     ]
     return "\n".join(lines)

@@ -13,15 +13,15 @@ from edge.errors import UsageError
 
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
-    text = "Print an example configuration, check one, or show the one in force."
+    text = "Print an example configuration, check a file, or show the configuration in force."
     command = commands.add("config", handle, text)
     command.add_argument(
         "action",
         choices=("example", "check", "show"),
-        help="example: every key with its default; check: look for mistakes in --config FILE; "
-        "show: all that is in force",
+        help="example: print every key with its default; check: look for mistakes in --config FILE; "
+        "show: print every key with the value in force",
     )
-    command.add_argument("--json", action="store_true", help="with show: one JSON object")
+    command.add_argument("--json", action="store_true", help="with show: print one JSON object")
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def handle(arguments: argparse.Namespace) -> int:
         print(example())
         return 0
     if arguments.action == "check" and arguments.config is None:
-        raise UsageError("config check needs --config FILE")
+        raise UsageError("config check: no file is named", "add --config FILE")
     config = load_config(arguments.config, os.environ)
     if arguments.action == "check":
         print(f"{arguments.config}: fine")

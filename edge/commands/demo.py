@@ -1,4 +1,4 @@
-"""`python -m edge demo`: the built-in scene, decisions in the log, and one annotated picture of each."""
+"""`python -m edge demo`: run the built-in scene; write decisions to the log and a picture of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.sinks import snapshot
 
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
-    text = "Run on the built-in scene; no camera needed."
+    text = "Run on the built-in scene; no camera is needed."
     command = commands.add("demo", handle, text, commands.sinks, commands.models)
     command.add_argument(
         "--seconds", type=float, default=18.0, help="seconds of the scene to run (default: %(default)s)"
@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """Run the scene; with `--sink` at a pace at which one can watch a lamp."""
+    """Run the scene: as fast as possible, or with `--sink` in real time, to watch a lamp or a screen."""
     from edge.sources.demo import DemoSource
 
     out = Path(arguments.out)

@@ -1,4 +1,4 @@
-"""`python -m edge image`: faces and masks in single pictures, without tracking."""
+"""`python -m edge image`: find faces and masks in single pictures, without tracking."""
 
 from __future__ import annotations
 
@@ -32,10 +32,13 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures"
     )
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.add_argument("--annotate", metavar="DIR", help="write annotated copies there")
+    command.add_argument("--json", action="store_true", help="print one JSON object a line")
+    command.add_argument("--annotate", metavar="DIR", help="write annotated copies to this folder")
     command.add_argument(
-        "--min-score", type=_score, metavar="S", help="leave out faces that the detector scores lower, 0..1"
+        "--min-score",
+        type=_score,
+        metavar="S",
+        help="minimum score of the detector, 0..1; faces with a lower score are left out",
     )
 
 
@@ -62,7 +65,10 @@ def _score(text: str) -> float:
 def find_faces(
     pixels: Pixels, detector: FaceDetector, classifier: MaskClassifier, min_score: float = 0.0
 ) -> list[Face]:
-    """Every face of a picture, uint8 (H, W, 3) RGB, with what it wears, best first; detections under `min_score` are left out."""
+    """Every face of a picture with what it wears, best first.
+
+    pixels: uint8 (H, W, 3) RGB. min_score: detections with a lower score are left out, 0..1.
+    """
     detections = [
         detection
         for detection in detector.detect(Frame(pixels, 0, 0.0, "image"))
@@ -73,7 +79,7 @@ def find_faces(
 
 
 def picture_entry(file: Path, pixels: Pixels, faces: Sequence[Face]) -> dict[str, Any]:
-    """One picture's result, ready for JSON; boxes [xmin, ymin, xmax, ymax] in px of the upright picture."""
+    """One picture's result for JSON; boxes are [xmin, ymin, xmax, ymax], px of the upright picture."""
     height, width = pixels.shape[:2]
     found = [
         {
@@ -94,7 +100,7 @@ def process_pictures(
     min_score: float,
     annotated: Path | None,
 ) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
-    """For each picture its entry, or None and the reason why it could not be read."""
+    """For each picture (entry, None), or (None, why it could not be read)."""
     from edge.sources.images import list_pictures
 
     for file in list_pictures(paths):
@@ -120,7 +126,7 @@ def run_image(
     annotated: Path | None,
     as_json: bool,
 ) -> int:
-    """Print each picture's faces; 0 if every picture could be read, else 1."""
+    """Print each picture's faces. Returns the exit code: 0 if every picture could be read, else 1."""
     failed = 0
     for entry, problem in process_pictures(paths, detector, classifier, min_score, annotated):
         if entry is None:

@@ -1,4 +1,4 @@
-"""The command line: `python -m edge COMMAND`. Data on stdout, talk on stderr."""
+"""The command line: `python -m edge COMMAND`. Results go to stdout, messages to stderr."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = run_to_exit_code(lambda: arguments.handler(arguments), report_error, arguments.debug)
     if any_stuck():
         sys.stderr.flush()
-        os._exit(code)  # an orderly exit would close the camera, and hang there
+        os._exit(code)  # an orderly exit would wait for the camera's driver, which hangs
     return code

@@ -1,4 +1,4 @@
-"""All commands and flags. Each command's file adds its own."""
+"""The parser with every command; each command's file adds its own flags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ COMMANDS = (run, demo, image, bench, doctor, gpio_test, config)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of `python -m edge`; what it returns has a `handler`, which takes it and returns the exit code."""
+    """The parser of `python -m edge`.
+
+    The arguments that it returns have a `handler`, which takes them and returns the exit code.
+    """
     parser = argparse.ArgumentParser(prog="mask-edge", description="A face-mask detector for a door.")
     parser.add_argument("--version", action="version", version=f"mask-edge {__version__}")
     commands = Commands(parser)

@@ -41,7 +41,10 @@ def handle(arguments: argparse.Namespace) -> int:
 
 
 def run_door(config: Config, source: Source | None = None) -> int:
-    """Open the door and run it until its source ends or a signal comes. source: instead of the configured one."""
+    """Open the door and run it until its source ends or a signal comes. Returns the exit code.
+
+    source: taken instead of the configured one.
+    """
     from edge.door import open_door
     from edge.host.sdnotify import Notifier, Supervision
     from edge.host.service_state import StateFile

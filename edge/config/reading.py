@@ -226,7 +226,7 @@ def _from_environment(environment: Mapping[str, str]) -> Tables:
 
 
 def _parse_text(text: str, table: str, key: str) -> Any:
-    """A text of the environment as its key's type; a text that does not fit stays one, and is refused later."""
+    """A text of the environment as its key's type. One that does not fit stays a text, to be refused."""
     kind = typing.get_type_hints(_tables().get(table, Config)).get(key, str)
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)

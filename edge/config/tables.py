@@ -96,7 +96,7 @@ class AcceleratorConfig:
         "libedgetpu.so.1", "the Edge TPU's library: a name that the loader finds, or a path"
     )
     slow_at: float = option(
-        1.0, "times the CPU's time; an Edge TPU that takes longer for the same picture is not used", 0
+        1.0, "multiple of the CPU's time that the Edge TPU may take; a slower one is not used", 0
     )
 
 

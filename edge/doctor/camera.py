@@ -1,4 +1,4 @@
-"""The camera: opened in a child, because a driver may hang, and judged by its pictures."""
+"""The camera: opened in a child process, because a driver may hang, and checked by its pictures."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from edge.doctor.check import Context
 from edge.doctor.groups import is_camera
 from edge.doctor.probing import last_json, run_probe
 from edge.doctor.service import is_running
-from edge.host.findings import Finding, fail, ok, warn
+from edge.host.findings import AGAIN, Finding, fail, ok, warn
 from edge.host.service_state import ServiceState, read_state
 from edge.sources.opening import is_stream, without_password
 
 OPEN_S = 25.0
-"""Network streams take up to 10 s to be refused, and a camera module two to start."""
+"""Seconds for the probe: a network stream takes up to 10 s to fail, a camera module 2 s to start."""
 
 DARK, BRIGHT = 25.0, 230.0
-"""Mean brightness, 0..255: beyond these no face can be told. Not tuned: a lit room has 60 to 180."""
+"""Mean brightness, 0..255, below or above which no face can be found. A lit room has 60 to 180."""
 
 BLUISH = 1.6
-"""Blue over red, of the whole picture's means. Rooms and skin are on the red side; a picture with both exchanged is far on the other."""
+"""Blue divided by red, of the means over the whole picture.
+
+Rooms and skin have more red. A picture with red and blue exchanged has far more blue.
+"""
 
 
 def check_camera(context: Context) -> Finding:
-    """Open the configured source, look at some frames, close it."""
+    """Open the configured source, look at some frames, and close it."""
     uri = context.config.source.uri
     if not is_camera(context.config) and not is_stream(uri):
         return _check_other(uri)
@@ -44,23 +47,31 @@ def check_camera(context: Context) -> Finding:
             f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})",
             "sudo apt full-upgrade, then reboot",
         )
-    return judge_camera(last_json(child.stdout), context.config.source.fps)
+    return camera_finding(last_json(child.stdout), context.config.source.fps)
 
 
-def judge_camera(seen: Mapping[str, Any], fps: float) -> Finding:
-    """A verdict on what the probe saw."""
+def camera_finding(seen: Mapping[str, Any], fps: float) -> Finding:
+    """The finding on what the probe saw. fps: the configured frame rate."""
     if "error" in seen:
-        return fail(seen["error"], seen["cure"] or "put that right, then `python -m edge doctor` again")
+        return fail(seen["error"], seen["cure"] or AGAIN)
     if not seen["frames"]:
         return fail(
-            f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it says nothing'}",
+            f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it gives no reason'}",
             "look at its cable; try another port",
         )
+    return _picture_finding(seen, _describe(seen, fps))
+
+
+def _describe(seen: Mapping[str, Any], fps: float) -> str:
     red, green, blue = seen["mean"]
     size = f"{seen['width']}x{seen['height']} {seen['format']}".rstrip()
     view = f", detector's view {seen['preview'][0]}x{seen['preview'][1]}" if seen["preview"] else ""
     colour = f"mean colour (R G B) {red:.0f} {green:.0f} {blue:.0f}"
-    detail = f"{seen['name']}: {size}{view}, {seen['fps']:.1f} of {fps:g} fps, {colour}"
+    return f"{seen['name']}: {size}{view}, {seen['fps']:.1f} of {fps:g} fps, {colour}"
+
+
+def _picture_finding(seen: Mapping[str, Any], detail: str) -> Finding:
+    red, green, blue = seen["mean"]
     brightness = (red + green + blue) / 3
     if seen["problem"]:
         return warn(f"{detail}: {seen['problem']}", "look at the lens, the light and the cable")
@@ -71,29 +82,27 @@ def judge_camera(seen: Mapping[str, Any], fps: float) -> Finding:
     if blue > BLUISH * max(red, 1.0):
         return warn(
             f"{detail}: very blue: red and blue may be exchanged",
-            "hold something red before it and look at a `--snapshots` picture",
+            "hold something red in front of it, and look at a picture of `--snapshots`",
         )
     return ok(detail)
 
 
 def _check_in_use(name: str, seen: ServiceState | None) -> Finding:
-    """The running service has the camera: it is not opened a second time, but the service says what it sees."""
+    """The finding while the running service has the camera: from its state file, the camera is not opened."""
     if seen is None:
         return ok(f"{name} is the running service's, which has not seen a frame yet")
     if not seen.good_frames:
         return fail(
             f"the running service gets no good frames: {seen.line()}",
-            "put that right; or `sudo systemctl stop mask-edge`, then this again",
+            "put that right; or `sudo systemctl stop mask-edge`, then `python -m edge doctor` again",
         )
-    look = "to look at its picture: `sudo systemctl stop mask-edge`, then this again"
+    look = "to check its picture: `sudo systemctl stop mask-edge`, then `python -m edge doctor` again"
     return ok(f"{name} is the running service's ({seen.line()}); {look}")
 
 
 def _check_other(uri: str) -> Finding:
     if uri == "demo":
         return ok("demo: the built-in scene, no camera")
-    return (
-        ok(f"{uri}: no camera")
-        if Path(uri).exists()
-        else fail(f"{uri}: no such file", "correct [source] uri")
-    )
+    if Path(uri).exists():
+        return ok(f"{uri}: no camera")
+    return fail(f"{uri}: no such file", "correct [source] uri")

@@ -1,4 +1,4 @@
-"""What a check is, and the guard that keeps one from hanging or crashing the others."""
+"""What a check is, and how one that hangs or raises leaves the others alone."""
 
 from __future__ import annotations
 
@@ -19,26 +19,31 @@ class Context:
     """What checks may look at."""
 
     config: Config
+    """The configuration in force, or the defaults where that is wrong."""
     config_path: Path | None = None
     config_error: ConfigError | None = None
-    """Why `config` holds only the defaults."""
+    """What is wrong with the configuration; None where nothing is."""
     machine: Machine = field(default_factory=Machine)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the report."""
+    """One check, which makes one line of the report."""
 
     name: str
     look: Callable[[Context], Finding]
+    """Raises MaskEdgeError, which becomes a failure."""
     quick: bool = True
-    """Also under `--quick`."""
+    """Whether it runs also with `--quick`."""
     deadline_s: float = 5.0
-    """Seconds after which it counts as hanging."""
+    """Seconds after which the check counts as hanging."""
 
 
 def guarded(check: Check, context: Context) -> Finding:
-    """The check's finding; also where it raises, or hangs in a driver: a thread that does is left behind."""
+    """The check's finding. One that raises, or does not return in time, is a failure.
+
+    The thread of one that does not return is left alone.
+    """
     answer: queue.Queue[Finding] = queue.Queue()
     threading.Thread(
         target=lambda: answer.put(_look(check, context)), name=f"check {check.name}", daemon=True
@@ -48,7 +53,7 @@ def guarded(check: Check, context: Context) -> Finding:
     except queue.Empty:
         return fail(
             f"no answer within {check.deadline_s:.0f} s",
-            "a driver or a disk hangs; `sudo dmesg | tail` may tell which; then reboot",
+            "a driver or a disk hangs: `sudo dmesg | tail` may tell which; then reboot",
         )
 
 

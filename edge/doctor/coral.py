@@ -1,4 +1,4 @@
-"""The Coral Edge TPU: plugged in, allowed, compiled for, and good enough."""
+"""The Coral Edge TPU: is it there, may it be opened, are models compiled for it, is it fast enough?"""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from edge.doctor.check import Context
 from edge.doctor.probing import last_json, run_probe
 from edge.doctor.service import is_running
 from edge.doctor.software import model_paths
-from edge.host.findings import Finding, ok, warn
+from edge.host.findings import AGAIN, Finding, ok, warn
 from edge.inference.coral import advice
 from edge.inference.coral.compiled import compiled_path
 from edge.inference.coral.sysfs import CoralDevice, access_problem, find_devices
 
 CORAL_S = 45.0
-"""Seconds for the firmware, both models, and the 30 s after which the trial itself calls it hanging."""
+"""Seconds for the firmware, both models, and the 30 s after which the trial itself ends."""
 
 
 def check_coral(context: Context) -> Finding:
-    """Sysfs and files; then a trial in a child process, unless the service has it: only one program can open it."""
+    """Look at sysfs and files, then try it in a child process.
+
+    It is not tried while the service has it: only one program can open it.
+    """
     use = context.config.accelerator.use
     devices = find_devices(context.machine.root / "sys", context.machine.root / "dev")
     if not devices:
@@ -40,11 +43,11 @@ def check_coral(context: Context) -> Finding:
 
 def _absent() -> Finding:
     what, cure = advice.absent()
-    return warn(f"configured as the accelerator, but {what}: the CPU does the work", cure)
+    return warn(f"configured as the accelerator, but {what}: the CPU runs the models", cure)
 
 
 def _try_coral(context: Context, device: CoralDevice) -> Finding:
-    """The door's own trial: library, compiled models, the CPU's answers, and speed."""
+    """The door's own trial: library, compiled models, results like the CPU's, and speed."""
     try:
         answer = last_json(run_probe(context, "coral", CORAL_S).stdout)
     except subprocess.TimeoutExpired:
@@ -53,5 +56,5 @@ def _try_coral(context: Context, device: CoralDevice) -> Finding:
             "unplug it, wait a moment, plug it in again",
         )
     if "error" in answer:
-        return warn(answer["error"], answer["cure"] or "put that right, then `python -m edge doctor` again")
+        return warn(answer["error"], answer["cure"] or AGAIN)
     return ok(answer["what"]) if answer["in_use"] else warn(answer["what"], answer["cure"])

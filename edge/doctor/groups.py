@@ -1,4 +1,4 @@
-"""Is the user that the door's program runs as in the groups that what is configured needs?"""
+"""Is the user of the door's program in the groups that the configured devices need?"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge.sinks import kinds
 
 
 def check_groups(context: Context) -> Finding:
-    """A group that the system does not have is not missed."""
+    """Groups that the system does not have are left out."""
     user = find_user(context.machine)
     who = f"{user.name} (the service's user)" if user.service else user.name
     if user.uid == 0:
-        return ok(f"{who} may open everything")
+        return ok(f"{who} may open every device")
     needed = groups_needed(context)
     existing = groups_of_system(context.machine.root)
     missing = [group for group in needed if group in existing and group not in user.groups]
@@ -35,17 +35,17 @@ def check_groups(context: Context) -> Finding:
 def _missing(groups: list[str], needed: Mapping[str, str], user: User, who: str) -> Finding:
     reasons = ", ".join(f"{group} (for the {needed[group]})" for group in groups)
     after = "`sudo systemctl restart mask-edge`" if user.service else "log in again"
-    verdict = fail if user.service else warn  # a person at the desktop may have the camera without the group
-    return verdict(f"{who} is not in {reasons}", join_group(",".join(groups), user.name, after))
+    finding = fail if user.service else warn  # a person at the desktop may use the camera without the group
+    return finding(f"{who} is not in {reasons}", join_group(",".join(groups), user.name, after))
 
 
 def _joined_after_login(group: str, user: User) -> bool:
-    """The group database has the user in it, and this process has not."""
+    """Whether the user is in the group by the group database, but this process is not."""
     return group in user.groups and user.uid == os.geteuid() and user.groups[group] not in os.getgroups()
 
 
 def groups_needed(context: Context) -> dict[str, str]:
-    """Group -> what for, as udev on Raspberry Pi OS hands out the devices."""
+    """Group -> purpose, as the udev rules of Raspberry Pi OS give groups to devices."""
     config, root = context.config, context.machine.root
     needed = {"video": ["camera"]} if is_camera(config) else {}
     for kind in kinds.KINDS:
@@ -58,5 +58,5 @@ def groups_needed(context: Context) -> dict[str, str]:
 
 
 def is_camera(config: Config) -> bool:
-    """A camera on this machine; not a stream or a file."""
+    """Whether the source is a camera on this machine, not a stream or a file."""
     return re.match(r"picamera|usb:|/dev/", config.source.uri) is not None

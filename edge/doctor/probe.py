@@ -1,4 +1,4 @@
-"""Runs in a child process what may crash or hang: models, camera, Coral. The last line on stdout is JSON."""
+"""Tries in a child process what may crash or hang: models, camera, Coral. The last line on stdout is JSON."""
 
 from __future__ import annotations
 
@@ -23,11 +23,18 @@ from edge.sources.base import Source
 from edge.sources.opening import is_stream
 from edge.types import Frame, Problem
 
-FIRST_FRAME_S, WATCH_S = 8.0, 3.0
+FIRST_FRAME_S = 8.0
+"""Seconds that the first frame may take."""
+
+WATCH_S = 3.0
+"""Seconds that the frames are watched for."""
 
 
 def probe_models(config: Config) -> dict[str, Any]:
-    """Runtime, versions (OpenCV's, to see that it can be imported), and the time of each stage's second inference, ms. Raises MaskEdgeError."""
+    """Runtime, versions, and the milliseconds of each model's second inference.
+
+    OpenCV's version shows that it can be imported. Raises MaskEdgeError.
+    """
     runtime = import_runtime()
     frame = Frame(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), 0, 0.0, "doctor")
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
@@ -47,10 +54,12 @@ def probe_models(config: Config) -> dict[str, Any]:
 
 
 def probe_camera(config: Config) -> dict[str, Any]:
-    """About three seconds of the configured source, and what the last frame is like: exposure settles in the first. Raises MaskEdgeError."""
-    health = (
-        PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)
-    )  # an encoder repeats pictures
+    """About three seconds of the configured source, and how its last frame looks.
+
+    The exposure settles during the first frames. Raises MaskEdgeError.
+    """
+    # The encoder of a stream repeats pictures, so that a still one is no fault there.
+    health = PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)
     count, first_at, last, fault = 0, 0.0, None, None
     at_once = replace(config, source=replace(config.source, wait=False))
     with closing(open_camera(at_once)) as source:
@@ -79,7 +88,7 @@ def _words(problem: Problem | None) -> str | None:
 
 
 def _watch(source: Source) -> Iterator[Frame]:
-    """Frames of about three seconds from the first on; none where that does not come in time."""
+    """The frames of WATCH_S seconds from the first on; none where the first does not come in time."""
     end = time.monotonic() + FIRST_FRAME_S
     first = True
     while time.monotonic() < end and not source.finished:
@@ -97,7 +106,7 @@ def _milliseconds(run: Callable[[], object]) -> float:
 
 
 def probe_coral(config: Config) -> dict[str, Any]:
-    """The door's own trial of the Edge TPU: whether it would be used, and why not. Raises MaskEdgeError."""
+    """The door's own trial of the Edge TPU: whether it would be used, or why not. Raises MaskEdgeError."""
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     with build_accelerator(config, detector, classifier, live=False) or nullcontext() as accelerator:
         status = (accelerator and accelerator.status) or Advice("switched off")
@@ -112,7 +121,7 @@ PROBES = {"models": probe_models, "camera": probe_camera, "coral": probe_coral}
 
 
 def main(what: str, configuration: str) -> None:
-    """Print the answer, or {"error": one line}."""
+    """Print the answer, or {"error": what is wrong, "cure": what to do}."""
     try:
         answer = PROBES[what](load_config(None, {}, json.loads(configuration)))
     except MaskEdgeError as error:

@@ -1,4 +1,4 @@
-"""Runs `edge.doctor.probe` in a child process: what may crash or hang takes nobody with it."""
+"""Runs `edge.doctor.probe` in a child process: if it crashes or hangs, the doctor goes on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CODE = (
 
 
 def run_probe(context: Context, what: str, timeout: float) -> subprocess.CompletedProcess[str]:
-    """Run one probe of this very package: the working directory may hold another version of it.
+    """Run one probe of this package, also where the working directory holds another version of it.
 
-    The configuration goes over stdin: a stream's password must not show in the list of processes.
+    The configuration goes through stdin: a stream's password must not show in the list of processes.
     timeout: seconds. Raises subprocess.TimeoutExpired.
     """
     return context.machine.run(
@@ -30,7 +30,7 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
 
 
 def last_json(text: str) -> dict[str, Any]:
-    """A probe's answer: the last line of what it printed; libraries may have talked before."""
+    """A probe's answer: the last line that it printed. Libraries may have printed lines before."""
     lines = text.strip().splitlines()
     try:
         answer = json.loads(lines[-1]) if lines else None

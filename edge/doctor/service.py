@@ -1,4 +1,4 @@
-"""The system service: does it run, has it failed, and how often?"""
+"""The system service: does it run, has it failed, and how many times was it started again?"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WARNINGS = "`journalctl -u mask-edge -p warning`"
 
 
 def read_service(run: Run) -> Mapping[str, str]:
-    """`systemctl show` of the unit; empty where there is no systemd or it does not answer."""
+    """The unit's properties from `systemctl show`; empty where there is no systemd or it does not answer."""
     try:
         answer = run(["systemctl", "show", UNIT, f"--property={','.join(PROPERTIES)}"], 4.0)
     except (OSError, subprocess.TimeoutExpired):
@@ -36,15 +36,15 @@ def read_service(run: Run) -> Mapping[str, str]:
 
 
 def is_running(service: Mapping[str, str]) -> bool:
-    """It has the camera, or is about to."""
+    """Whether it has the camera, or will open it soon."""
     return service.get("ActiveState") in ("active", "activating", "reloading")
 
 
 def check_service(context: Context) -> Finding:
-    """What systemd says of it, and what it says of itself."""
+    """What systemd tells of the service, and what it tells of itself."""
     service = context.machine.service
     if service.get("LoadState") != "loaded":
-        return ok("not installed; `sudo ./setup.sh` does that on a Raspberry Pi")
+        return ok("not installed; `sudo ./setup.sh` installs it on a Raspberry Pi")
     if service.get("ActiveState") == "failed" or service.get("SubState") == "auto-restart":
         return _not_up(service)
     if not is_running(service):

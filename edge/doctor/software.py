@@ -1,4 +1,4 @@
-"""What was installed: configuration, models, and a runtime that really runs them."""
+"""What is installed: configuration, models, libraries, and a runtime that can run the models."""
 
 from __future__ import annotations
 
@@ -11,36 +11,30 @@ from edge.config.reading import Config
 from edge.doctor.check import Context
 from edge.doctor.probing import last_json, run_probe
 from edge.errors import MaskEdgeError
-from edge.host.findings import Finding, fail, fail_for, ok
+from edge.host.findings import AGAIN, Finding, fail, fail_for, ok
 from edge.inference.card import load_card
 from edge.inference.shipped import asked_detector, classifier_path, falls_back
 from edge.optional import installed
 
 PROBE_S = 60.0
-"""Usually one to three seconds; the first import after the installation, from a slow card on a busy Pi Zero, takes many times that."""
+"""Seconds for the probe, which usually takes 1 to 3.
+
+The first import after the installation takes much longer on a busy Pi Zero with a slow card.
+"""
 
 
 def check_config(context: Context) -> Finding:
-    """Valid as a whole: keys, types, ranges, and environment."""
-    if (
-        context.config_error
-        and context.config_path is not None
-        and context.config_path.exists()
-        and not os.access(context.config_path, os.R_OK)
-    ):
-        return fail(f"{context.config_path}: no permission to read it", "sudo mask-edge doctor")
-    if context.config_error:
-        cure = context.config_error.cure or "correct it; `python -m edge config example` shows every key"
-        return fail(context.config_error.what, cure)
-    return ok(
-        str(context.config_path)
-        if context.config_path
-        else "none given: the defaults (and MASK_EDGE_* variables)"
-    )
+    """Whether the file and the environment are valid: keys, types and ranges."""
+    path, error = context.config_path, context.config_error
+    if error is None:
+        return ok(str(path) if path else "none given: the defaults (and MASK_EDGE_* variables)")
+    if path is not None and path.exists() and not os.access(path, os.R_OK):
+        return fail(f"{path}: no permission to read it", "sudo mask-edge doctor")
+    return fail(error.what, error.cure or "correct it; `python -m edge config example` shows every key")
 
 
 def check_models(context: Context) -> Finding:
-    """Each model is there, whole, and the one that its card describes."""
+    """Whether each model is there and complete, and is the one that its card describes."""
     advice = falls_back(context.config.detector)
     if advice:
         return fail(*advice)
@@ -53,7 +47,10 @@ def check_models(context: Context) -> Finding:
 
 
 def check_opencv(context: Context) -> Finding:
-    """USB cameras, streams, pictures and the window need it. Only found here: the runtime's child imports it."""
+    """Whether OpenCV is installed: USB cameras, streams, pictures and the window need it.
+
+    It is not imported here; the probe of the runtime does that.
+    """
     if not installed("cv2"):
         return fail(
             "OpenCV is not installed",
@@ -63,7 +60,7 @@ def check_opencv(context: Context) -> Finding:
 
 
 def check_runtime(context: Context) -> Finding:
-    """One inference of each model, in a child: a runtime that does not fit the processor dies of a signal."""
+    """One inference of each model, in a child process: a runtime for another processor ends by a signal."""
     try:
         child = run_probe(context, "models", PROBE_S)
     except subprocess.TimeoutExpired:
@@ -79,17 +76,16 @@ def check_runtime(context: Context) -> Finding:
         )
     answer = last_json(child.stdout)
     if "error" in answer:
-        return fail(answer["error"], answer["cure"] or "put that right, then `python -m edge doctor` again")
+        return fail(answer["error"], answer["cure"] or AGAIN)
     models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
-    return ok(
-        f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}: {models}"
-    )
+    versions = f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}"
+    return ok(f"{versions}: {models}")
 
 
 def model_paths(config: Config) -> list[Path]:
-    """The files that this configuration uses; the cascade comes with OpenCV and has none.
+    """The model files that this configuration asks for; the cascade comes with OpenCV and has none.
 
-    Not the door's own fall-back to it: a detector that is missing is a finding.
+    A detector that is missing is among them: the doctor has to tell of it.
     """
     detector = asked_detector(config.detector)
     return [*([detector] if detector else []), classifier_path(config.classifier)]

@@ -14,14 +14,33 @@ from edge.host.findings import Finding, fail, ok, warn
 from edge.host.watch import HOT_C
 
 RELEASES = ("bookworm", "trixie")
-"""What the setup is tested with."""
+"""Releases that setup.sh is tested with."""
 
 VERY_HOT_C = 85.0
-"""From here on a Pi is held back hard (Raspberry Pi documentation, frequency management); from HOT_C on it is slowed down."""
+"""Degrees Celsius from which on a Pi is slowed down hard; from HOT_C on it is slowed down a little.
 
-SUPPLY = "use the supply made for this Pi (Pi 5: 5 V 5 A; Pi 4: 5 V 3 A) with a short cable, and a powered hub for sticks"
+Raspberry Pi documentation, frequency management.
+"""
+
+SUPPLY = (
+    "use the power supply made for this Pi (Pi 5: 5 V 5 A; Pi 4: 5 V 3 A) with a short cable, "
+    "and a powered hub for USB sticks"
+)
 COOLING = "give it a heat sink or a fan, and a place without sun"
-FEW_MB, NO_MB = 500, 50
+MAKE_ROOM = (
+    "make room: `sudo apt clean`, `sudo journalctl --vacuum-size=50M`; "
+    "`du -xh / 2>/dev/null | sort -h | tail` shows the large folders"
+)
+
+LITTLE_MEMORY_MB = 250
+"""MB available: runtime, models and frames take about 200."""
+
+LITTLE_DISK_MB, NO_DISK_MB = 500, 50
+"""MB free, for logs and upgrades: less than the first is a warning, less than the second a failure."""
+
+UNDER_VOLTAGE_SINCE_BOOT = 1 << 16
+THROTTLED_SINCE_BOOT = 0b1110 << 16
+"""Bits of vcgencmd's get_throttled: frequency capped, throttled, soft temperature limit (vcgencmd(1))."""
 
 
 def check_os(context: Context) -> Finding:
@@ -30,11 +49,11 @@ def check_os(context: Context) -> Finding:
     name, machine = release.get("PRETTY_NAME", "unknown system"), context.machine.architecture
     detail = f"{name}, {machine}"
     if machine not in ("x86_64", "aarch64", "AMD64", "arm64"):
-        return fail(f"{detail}: no TFLite runtime exists for it", "flash the 64-bit Raspberry Pi OS")
+        return fail(f"{detail}: there is no TFLite runtime for it", "flash the 64-bit Raspberry Pi OS")
     if _is_pi(context.machine.root) and release.get("VERSION_CODENAME") not in RELEASES:
         return warn(
             f"{detail}: setup.sh is tested with {' and '.join(RELEASES)}",
-            "flash the present Raspberry Pi OS (64-bit)",
+            "flash the current Raspberry Pi OS (64-bit)",
         )
     return ok(detail)
 
@@ -52,39 +71,35 @@ def check_python(context: Context) -> Finding:
 
 
 def check_memory(context: Context) -> Finding:
-    """Free memory: runtime, models and frames take about 200 MB."""
+    """Memory that is available to the program."""
     memory = memory_mb(context.machine.root)
     if memory is None:
         return ok("unknown: no /proc/meminfo")
     total, available = memory
     detail = f"{available:.0f} of {total:.0f} MB available"
-    return (
-        ok(detail)
-        if available >= 250
-        else warn(
-            detail,
-            "close other programs, or switch the desktop off: `sudo raspi-config`, System Options, Boot",
-        )
+    if available >= LITTLE_MEMORY_MB:
+        return ok(detail)
+    return warn(
+        detail, "close other programs, or switch the desktop off: `sudo raspi-config`, System Options, Boot"
     )
 
 
 def check_disk(context: Context) -> Finding:
-    """Room for logs and upgrades."""
+    """Free room on the disk, for logs and upgrades."""
     usage = shutil.disk_usage(context.machine.root)
-    return judge_disk(usage.free / 2**20, usage.total / 2**20)
+    return disk_finding(usage.free / 2**20, usage.total / 2**20)
 
 
-def judge_disk(free_mb: float, total_mb: float) -> Finding:
-    """The verdict on a disk."""
+def disk_finding(free_mb: float, total_mb: float) -> Finding:
+    """The finding on a disk with this room."""
     detail = f"{free_mb / 1024:.1f} of {total_mb / 1024:.1f} GB free"
-    if free_mb >= FEW_MB:
+    if free_mb >= LITTLE_DISK_MB:
         return ok(detail)
-    cure = "make room: `sudo apt clean`, `sudo journalctl --vacuum-size=50M`; `du -xh / 2>/dev/null | sort -h | tail` shows the large ones"
-    return warn(detail, cure) if free_mb >= NO_MB else fail(detail, cure)
+    return warn(detail, MAKE_ROOM) if free_mb >= NO_DISK_MB else fail(detail, MAKE_ROOM)
 
 
 def check_temperature(context: Context) -> Finding:
-    """Too hot is slow, and slow is late at the door."""
+    """The processor's temperature: a hot one is slowed down."""
     sensors = read_sensors(context.machine.root)
     if sensors.temperature_c is None:
         return ok("no sensor here")
@@ -92,23 +107,21 @@ def check_temperature(context: Context) -> Finding:
     detail = f"{sensors.temperature_c:.0f} C{fan}"
     if sensors.temperature_c < HOT_C:
         return ok(detail)
-    return warn(
-        f"{detail}: {'far ' if sensors.temperature_c >= VERY_HOT_C else ''}too hot, the processor is slowed down",
-        COOLING,
-    )
+    far = "far " if sensors.temperature_c >= VERY_HOT_C else ""
+    return warn(f"{detail}: {far}too hot, the processor is slowed down", COOLING)
 
 
 def check_power(context: Context) -> Finding:
-    """Under-voltage and throttling, now and, where the firmware can be asked, since the boot."""
+    """Under-voltage and throttling: now, and since the boot where the firmware can be asked."""
     sensors = read_sensors(context.machine.root)
     past = _since_boot(context)
     if sensors.under_voltage:
         return warn("under-voltage now", SUPPLY)
-    if past & 1 << 16:
+    if past & UNDER_VOLTAGE_SINCE_BOOT:
         return warn("under-voltage since the boot, not at this moment", SUPPLY)
     if sensors.throttled:
         return warn("the processor is slowed down now", COOLING)
-    if past & 0b1110 << 16:
+    if past & THROTTLED_SINCE_BOOT:
         return warn("the processor was slowed down since the boot, not at this moment", COOLING)
     if sensors.under_voltage is None and sensors.throttled is None:
         return ok("no sensor here")
@@ -116,20 +129,22 @@ def check_power(context: Context) -> Finding:
 
 
 def _since_boot(context: Context) -> int:
-    """vcgencmd's get_throttled: its high bits stay until the boot. 0 without it: the service cannot ask, a person at the terminal mostly can."""
+    """vcgencmd's get_throttled: its high bits stay until the next boot. 0 where it cannot be asked.
+
+    The service has no right to ask; a person at the terminal usually has.
+    """
     if not context.machine.has("vcgencmd"):
         return 0
     try:
-        found = re.search(
-            r"throttled=0x([0-9a-fA-F]+)", context.machine.run(["vcgencmd", "get_throttled"], 2.0).stdout
-        )
+        answer = context.machine.run(["vcgencmd", "get_throttled"], 2.0).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
+    found = re.search(r"throttled=0x([0-9a-fA-F]+)", answer)
     return int(found[1], 16) if found else 0
 
 
 def _os_release(root: Path) -> dict[str, str]:
-    """os-release(5)."""
+    """The fields of os-release(5)."""
     lines = (read_text(root / "etc/os-release") or read_text(root / "usr/lib/os-release") or "").splitlines()
     return {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in lines)}
 

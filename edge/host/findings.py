@@ -1,4 +1,4 @@
-"""What a check of the doctor says."""
+"""What a check of the doctor finds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from enum import StrEnum
 from edge.errors import MaskEdgeError
 
 
+AGAIN = "put that right, then `python -m edge doctor` again"
+"""What to do next about an error that has no cure of its own."""
+
+
 class Status(StrEnum):
-    """Only `FAIL` makes the doctor exit with 1."""
+    """How good a finding is. Only `FAIL` gives the doctor the exit code 1."""
 
     OK = "ok"
     WARN = "warn"
@@ -24,11 +28,11 @@ class Finding:
     detail: str
     """What was found."""
     next: str = ""
-    """What to type or do next; empty if nothing."""
+    """What to type or do next; empty if there is nothing to do."""
 
 
 def ok(detail: str) -> Finding:
-    """Fine, or not needed here."""
+    """It works, or it is not needed here."""
     return Finding(Status.OK, detail)
 
 
@@ -43,5 +47,5 @@ def fail(detail: str, next_step: str) -> Finding:
 
 
 def fail_for(error: MaskEdgeError) -> Finding:
-    """An error as a finding."""
-    return fail(error.what, error.cure or "put that right, then `python -m edge doctor` again")
+    """A failure with the words of an error."""
+    return fail(error.what, error.cure or AGAIN)

@@ -1,4 +1,4 @@
-"""The machine that checks look at: its file system, its programs, the system service. A whole Pi fits into a test."""
+"""The machine that checks look at: file system, programs, system service. A test can give them a whole Pi."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class Run(Protocol):
-    """Runs a command with a time limit in seconds; `text` goes to its stdin.
+    """Runs a command. timeout: seconds. text: goes to its stdin.
 
     Raises OSError where there is no such command, subprocess.TimeoutExpired.
     """
@@ -42,12 +42,14 @@ def has_program(program: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What checks may look at."""
+    """One machine."""
 
     root: Path = Path("/")
     """Where the file system begins; another folder in tests."""
     architecture: str = field(default_factory=platform.machine)
+    """The processor's, such as `aarch64`."""
     service: Mapping[str, str] = field(default_factory=dict)
     """The properties of the system service, as `systemctl show` gives them; empty without one."""
     run: Run = run_program
     has: Callable[[str], bool] = has_program
+    """Whether a command is on PATH."""

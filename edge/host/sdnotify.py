@@ -1,6 +1,7 @@
-"""Tells systemd how the loop is doing: ready, alive, and what it decides. Does nothing where systemd does not listen.
+"""Tells systemd that the loop is ready, that it is alive, and what it decides.
 
 The protocol is sd_notify(3): datagrams of `NAME=value` lines to the socket that `NOTIFY_SOCKET` names.
+Nothing is sent where systemd does not listen.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ from edge.host.service_state import ServiceState, StateFile, service_state
 from edge.types import FrameResult
 
 RATE_EVERY_S = 10.0
-"""Seconds between two counts of the frame rate in the status; a new decision shows at once."""
+"""Seconds between two measurements of the frame rate; a new decision is in the status at once."""
 
 
 class Notifier:
     """Sends sd_notify(3) messages.
 
-    active: whether anybody listens. watchdog_s: systemd wants to hear WATCHDOG=1 at least every this many seconds.
-    A message that cannot be sent is dropped: the door goes on without its supervisor, and systemd's watchdog notices the silence.
+    A message that cannot be sent is dropped: the door goes on, and systemd's watchdog notices the silence.
     """
+
+    active: bool
+    """Whether systemd listens."""
+
+    watchdog_s: float | None
+    """Seconds within which systemd expects the next WATCHDOG=1; None: it expects none."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
@@ -30,7 +36,7 @@ class Notifier:
         self.watchdog_s = _watchdog_s(environment) if self.active else None
 
     def send(self, *lines: str) -> None:
-        """Each line is `NAME=value`, as sd_notify(3) lists them."""
+        """Send lines of the form `NAME=value`, as sd_notify(3) lists them."""
         if self._address is None:
             return
         with socket.socket(
@@ -43,17 +49,18 @@ class Notifier:
 
 
 class Supervision:
-    """What the loop reports to systemd, and to the doctor by a file.
+    """What the loop tells systemd, and through a file the doctor.
 
-    `step` is called by the loop itself, so that a stage that hangs is noticed as silence.
-    state: where to write what the doctor reads, or None. clock: seconds, monotonic.
+    The loop itself calls `step`, so that systemd notices a stage that hangs.
+
+    state: the file that the doctor reads; None: there is none. clock: monotonic seconds.
     """
 
     def __init__(
         self, notifier: Notifier, state: StateFile | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._notifier, self._state, self._clock = notifier, state, clock
-        # A quarter of what is allowed: a slow frame or two must not look like a hang.
+        # A quarter of the time that is allowed: a few slow frames must not look like a hang.
         self._beat_every_s = notifier.watchdog_s / 4 if notifier.watchdog_s else None
         self._beat_at = self._counted_from = clock()
         self._frames = 0
@@ -66,7 +73,10 @@ class Supervision:
         self._notifier.send("READY=1", "STATUS=ready, waiting for the first picture")
 
     def step(self, frames: int, latest: FrameResult | None) -> None:
-        """One round of the loop is over. frames: processed so far. latest: None before the first result."""
+        """One round of the loop is over.
+
+        frames: number of frames so far. latest: the latest result; None before the first.
+        """
         now = self._clock()
         if self._beat_every_s is not None and now - self._beat_at >= self._beat_every_s:
             self._notifier.send("WATCHDOG=1")
@@ -78,7 +88,7 @@ class Supervision:
             self._say(service_state(latest, self._fps))
 
     def stopping(self) -> None:
-        """The loop has ended; what holds a resource is being closed."""
+        """The loop has ended; source, sinks and models are being closed."""
         self._notifier.send("STOPPING=1", "STATUS=stopping")
 
     def _say(self, state: ServiceState) -> None:
@@ -91,18 +101,16 @@ class Supervision:
 
 
 def _address(text: str) -> str | None:
-    """The address to send to; an abstract socket's `@` stands for a NUL. Other kinds (vsock) are not supported."""
+    """The socket's address; `@` means an abstract socket. None for other kinds, such as vsock."""
     if text.startswith("@"):
         return "\0" + text[1:]
     return text if text.startswith("/") else None
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float | None:
-    """The interval of sd_watchdog_enabled(3), or None if there is none or it is meant for another process."""
-    microseconds, process = (
-        environment.get("WATCHDOG_USEC", ""),
-        environment.get("WATCHDOG_PID", str(os.getpid())),
-    )
-    if not microseconds.isdecimal() or process != str(os.getpid()):
+    """The interval of sd_watchdog_enabled(3); None if there is none, or it is meant for another process."""
+    own = str(os.getpid())
+    microseconds, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", own)
+    if not microseconds.isdecimal() or process != own:
         return None
     return int(microseconds) / 1e6 or None

@@ -1,4 +1,4 @@
-"""What the running service says of itself, in a file below /run that the doctor reads: it is never parsed from text."""
+"""What the running service tells of itself, in a JSON file below /run that the doctor reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge.types import Cause, FrameResult, State
 log = logging.getLogger(__name__)
 
 FILE = Path("run/mask-edge/state.json")
-"""Below the root. systemd makes the folder for the service (RuntimeDirectory), and removes it with the service."""
+"""Below the root. systemd makes the folder for the service (RuntimeDirectory), and removes it at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +26,45 @@ class ServiceState:
     reason: str
     """The cause in a few words for a person."""
     fps: float | None = None
-    """Frames a second; None before it was counted."""
+    """Frames a second; None before it was measured."""
     degraded: str | None = None
     """What does not work as it should while the decisions go on."""
 
     @property
     def good_frames(self) -> bool:
-        """Whether there are frames that can be trusted: an `uncertain` for any other reason is a fault."""
+        """Whether there are frames that can be trusted.
+
+        Only an `uncertain` that is about a face means that there are; any other is a fault.
+        """
         return self.state is not State.UNCERTAIN or self.cause is Cause.LOOKING
 
     def line(self) -> str:
-        """For `systemctl status`."""
+        """The state in one line, for `systemctl status`."""
         rate = "" if self.fps is None else f"; {self.fps:.1f} fps"
         fault = f"; DEGRADED: {self.degraded}" if self.degraded else ""
         return f"{self.state.upper()}: {self.reason}{rate}{fault}"
 
 
 def service_state(result: FrameResult, fps: float | None) -> ServiceState:
-    """What one result tells. fps: frames a second."""
+    """The state after one result. fps: frames a second; None before it was measured."""
     decision = result.decision
     return ServiceState(decision.state, decision.cause, decision.reason, fps, result.degraded)
 
 
 class StateFile:
-    """Writes the state into a folder. What cannot be written is dropped: the door goes on without the file."""
+    """Writes the state to a folder. A state that cannot be written is dropped: the door goes on."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE.name
 
     @classmethod
     def of_service(cls, environment: Mapping[str, str] = os.environ) -> StateFile | None:
-        """In the folder that systemd made for the service (RUNTIME_DIRECTORY); None elsewhere."""
+        """The file in the folder that systemd made for the service (RUNTIME_DIRECTORY); None elsewhere."""
         folder = environment.get("RUNTIME_DIRECTORY", "")
         return cls(Path(folder)) if folder.startswith("/") else None
 
     def write(self, state: ServiceState) -> None:
-        """Whole or not at all: a reader never sees a part."""
+        """Replace the file as a whole: a reader never sees a part of it."""
         part = self._path.with_suffix(".part")
         try:
             part.write_text(json.dumps(asdict(state)), encoding="utf-8")
@@ -71,7 +74,7 @@ class StateFile:
 
 
 def read_state(root: Path) -> ServiceState | None:
-    """What the running service wrote last; None without such a file."""
+    """What the running service wrote last; None without a file that can be read."""
     try:
         data = json.loads((root / FILE).read_text(encoding="utf-8"))
         return ServiceState(State(data.pop("state")), Cause(data.pop("cause")), **data)

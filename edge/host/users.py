@@ -1,4 +1,4 @@
-"""Who the door's program runs as, and what that user may open: from /etc/passwd and /etc/group below a root."""
+"""The user of the door's program, and what that user may open, from /etc/passwd and /etc/group."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ class AccountError(MaskEdgeError, LookupError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The user whose rights count."""
+    """The user that the door's program runs as."""
 
     name: str
     uid: int
     groups: Mapping[str, int]
-    """Name -> number of all groups that it is in, by the group database."""
+    """Name -> number of each group that the user is in, by the group database."""
     service: bool
     """Whether the system service runs as this user."""
 
     def may_open(self, path: Path) -> bool:
-        """For reading and writing. For this process's own user the kernel is asked, which knows access lists too."""
+        """Whether the user may read and write a device file.
+
+        For the user of this process the kernel is asked, which also knows access control lists.
+        """
         if self.uid == os.geteuid():
             return may_use(path)
         status = path.stat()
@@ -40,22 +43,20 @@ class User:
             return True
         if self.uid == status.st_uid:
             wanted = stat.S_IRUSR | stat.S_IWUSR
+        elif status.st_gid in self.groups.values():
+            wanted = stat.S_IRGRP | stat.S_IWGRP
         else:
-            wanted = (
-                stat.S_IRGRP | stat.S_IWGRP
-                if status.st_gid in self.groups.values()
-                else stat.S_IROTH | stat.S_IWOTH
-            )
+            wanted = stat.S_IROTH | stat.S_IWOTH
         return status.st_mode & wanted == wanted
 
     def locked_out(self, device: Path, group: str) -> Finding:
-        """The user may not open a device file that belongs to a group."""
+        """The failure that the user may not open a device file of a group."""
         cure = join_group(group, self.name, "log in again or restart the service")
         return fail(f"{self.name} may not open /dev/{device.name}", cure)
 
 
 def find_user(machine: Machine) -> User:
-    """The service's, or without a service the one who asks. Raises AccountError."""
+    """The service's user; without a service, the user of this process. Raises AccountError."""
     service = machine.service.get("LoadState") == "loaded"
     name = (machine.service.get("User") or "root") if service else _own_name()
     entry = next((fields for fields in _database(machine.root, "passwd") if fields[0] == name), None)
@@ -74,7 +75,7 @@ def find_user(machine: Machine) -> User:
 def _own_name() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # in a container with any number as its user
+    except KeyError:  # a container may run with a number that has no name
         return str(os.geteuid())
 
 
@@ -84,7 +85,7 @@ def groups_of_system(root: Path) -> set[str]:
 
 
 def _database(root: Path, name: str) -> list[list[str]]:
-    """passwd(5) or group(5): lines of fields, at least four."""
+    """The fields of each line of passwd(5) or group(5) that has at least four."""
     lines = (read_text(root / "etc" / name) or "").splitlines()
     return [
         fields for fields in (line.split(":") for line in lines) if len(fields) >= 4 and fields[2].isdecimal()

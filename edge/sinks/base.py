@@ -85,8 +85,8 @@ class SinkKind(Generic[Table]):
 class BackgroundSink:
     """Runs a slow sink in a thread of its own, so that it does not hold up the loop.
 
-    The queue has `size` places; when it is full, the oldest result is dropped and counted in `dropped`. After a
-    MaskEdgeError of the sink, which is logged, it goes on; after any other error `handle` raises SinkError.
+    The queue has `size` places; when it is full, the oldest result is dropped and counted in `dropped`. After
+    a MaskEdgeError of the sink, which is logged, it goes on; after any other error `handle` raises SinkError.
     """
 
     def __init__(self, sink: Sink, size: int = 4) -> None:

@@ -40,7 +40,7 @@ class JsonLinesSink:
     A line that cannot be written (disk full) is lost: `lost` counts such lines, and the log tells of them.
 
     door: the door's name.
-    wall_time: stamp each line with the time of day. False for files: their output can be repeated to the byte.
+    wall_time: stamp each line with the time of day. False for files: then a run can be repeated to the byte.
     Raises SinkError where the file cannot be opened.
     """
 

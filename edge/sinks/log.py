@@ -27,7 +27,11 @@ log = logging.getLogger(__name__)
 class LogConfig:
     """What is written to stderr, or to the journal."""
 
-    level: str = option("info", "lowest level that is written", choices=("debug", "info", "warning", "error"))
+    level: str = option(
+        "info",
+        "debug, info, warning or error: the lowest level that is written",
+        choices=("debug", "info", "warning", "error"),
+    )
     format: str = option("text", "text or json", choices=("text", "json"))
     summary_every_s: float = option(60.0, "seconds between two summary lines; 0: none", 0)
 

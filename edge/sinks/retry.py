@@ -20,8 +20,8 @@ WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 class RetryingSink:
     """Opens a sink with `make`, and again after a SinkError: after 1 s, 2 s, 4 s, ... 30 s.
 
-    Each new error is logged once. Any other error of `make`, such as a missing library, is raised: waiting does
-    not help there. clock: monotonic seconds.
+    Each new error is logged once. Any other error of `make`, such as a missing library, is raised: waiting
+    does not help there. clock: monotonic seconds.
     """
 
     def __init__(

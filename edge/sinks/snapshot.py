@@ -33,8 +33,9 @@ class SnapshotConfig:
 
 
 class SnapshotSink:
-    """Writes `TIME_STATE.jpg` to a folder when the state changes to pass, deny or uncertain; keeps the newest ones.
+    """Writes `TIME_STATE.jpg` to a folder when the state changes to pass, deny or uncertain.
 
+    Only the newest `keep` pictures stay.
     Raises SinkError where the folder cannot be made.
     """
 

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 class GpioSink:
     """Shows each new state on every configured output. All are off before the first one, and after `close`.
 
-    If no result comes for `stale_after_s` seconds (the loop hangs), a thread of this sink shows `uncertain`, which
-    opens the relay: a door must not stay open because the program hangs.
+    If no result comes for `stale_after_s` seconds (the loop hangs), a thread of this sink shows `uncertain`,
+    which opens the relay: a door must not stay open because the program hangs.
 
     clock: monotonic seconds. Raises MissingLibraryError or SinkError.
     """

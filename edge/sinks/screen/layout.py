@@ -54,7 +54,7 @@ def _inks(state: State, mode: str) -> tuple[Any, Any]:
 def _draw_detail(
     draw: Any, details: tuple[str, ...], width: int, height: int, margin: int, colour: Any
 ) -> int:
-    """Draw the first of the texts that fits, at the bottom. Returns where the line begins, px from the top."""
+    """Draw the first of the texts that fits, at the bottom. Returns where it begins, px from the top."""
     if height < MIN_HEIGHT_FOR_DETAIL:
         return height
     font = load_font(max(DETAIL_PX, min(height // 9, width // 14)))

@@ -93,10 +93,10 @@ def _require_desktop(cv2: Any) -> None:
 
 @contextmanager
 def _desktop_that_works() -> Iterator[None]:
-    """A child process opens a window first: if the desktop refuses it, Qt does not raise, it ends the process.
+    """A child process opens a window first: if the desktop refuses it, Qt ends the process without raising.
 
-    The child stays until our window is open: an X server without a desktop restarts when its last window goes, and
-    would refuse ours meanwhile. Raises SinkError.
+    The child stays until our window is open: an X server without a desktop restarts when its last window
+    goes, and would refuse ours meanwhile. Raises SinkError.
     """
     pipe = subprocess.PIPE
     child = subprocess.Popen([sys.executable, "-c", PROBE], stdin=pipe, stdout=pipe, stderr=pipe, text=True)

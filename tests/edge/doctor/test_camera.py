@@ -29,8 +29,8 @@ GOOD = {
 
 def test_a_good_camera():
     detail = "usb:0: 640x480 MJPG, 14.9 of 15 fps, mean colour (R G B) 120 110 100"
-    assert camera.judge_camera(GOOD, 15) == ok(detail)
-    assert "detector's view 320x256" in camera.judge_camera(GOOD | {"preview": [320, 256]}, 15).detail
+    assert camera.camera_finding(GOOD, 15) == ok(detail)
+    assert "detector's view 320x256" in camera.camera_finding(GOOD | {"preview": [320, 256]}, 15).detail
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_good_camera():
     ],
 )
 def test_a_camera_that_is_not_good(change, status, words):
-    result = camera.judge_camera(GOOD | change, 15)
+    result = camera.camera_finding(GOOD | change, 15)
     assert result.status is status
     assert words in result.detail
     assert result.next
@@ -53,8 +53,8 @@ def test_a_camera_that_is_not_good(change, status, words):
 def test_an_exchanged_picture_of_a_room_is_noticed():
     """Warm light, R G B; the same with red and blue exchanged."""
     mean = [140.0, 115.0, 85.0]
-    assert camera.judge_camera(GOOD | {"mean": mean}, 15).status is Status.OK
-    assert "exchanged" in camera.judge_camera(GOOD | {"mean": mean[::-1]}, 15).detail
+    assert camera.camera_finding(GOOD | {"mean": mean}, 15).status is Status.OK
+    assert "exchanged" in camera.camera_finding(GOOD | {"mean": mean[::-1]}, 15).detail
 
 
 def test_a_camera_error_is_split_into_cause_and_cure(tmp_path):

@@ -40,7 +40,7 @@ def test_an_old_release_on_a_pi_is_a_warning_and_on_a_pc_is_none(tmp_path):
     [(20_000, Status.OK), (500, Status.OK), (499, Status.WARN), (50, Status.WARN), (49, Status.FAIL)],
 )
 def test_disk(free, status):
-    assert system.judge_disk(free, 30_000).status is status
+    assert system.disk_finding(free, 30_000).status is status
 
 
 def test_little_memory_is_a_warning(tmp_path):

@@ -1,4 +1,4 @@
-"""A new kind of sink is its own file and an entry in `kinds.py`: a made-up one is known everywhere at once."""
+"""A new kind of sink is a file and an entry in `kinds.py`: a made-up one is known everywhere at once."""
 
 import json
 import logging
