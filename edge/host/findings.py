@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from edge.errors import MaskEdgeError
 
-
 AGAIN = "put that right, then `python -m edge doctor` again"
 """What to do next about an error that has no cure of its own."""
 

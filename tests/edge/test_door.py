@@ -173,7 +173,7 @@ def test_the_sinks_know_their_door(monkeypatch):
 
 @pytest.mark.parametrize("name", ["", "front door", "a/b", "Tür", "x" * 65, "a\n"])
 def test_a_name_with_other_characters_is_a_configuration_error(name):
-    with pytest.raises(ConfigError, match="door.name") as caught:
+    with pytest.raises(ConfigError, match=r"door\.name") as caught:
         configured(door={"name": name})
     assert caught.value.exit_code == 78
     assert "\n" not in str(caught.value)

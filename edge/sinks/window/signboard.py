@@ -1,4 +1,4 @@
-"""The picture in a window or on a monitor: the camera's view with boxes, and words that are readable from 3 m."""
+"""The picture for a window or monitor: the camera's view with boxes, and words readable from 3 m."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _draw_view(area: Pixels, result: FrameResult) -> None:
 
 
 def _paste(area: Pixels, pixels: Pixels) -> tuple[Pixels, float]:
-    """Draw a picture in the middle of the area, as large as it fits. Returns that part of it, and the scale."""
+    """Draw a picture into the area, centred and as large as it fits. Returns that part, and the scale."""
     cv2 = import_cv2()
     scale = min(area.shape[1] / pixels.shape[1], area.shape[0] / pixels.shape[0])
     width, height = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
