@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs mask-edge as a service (sudo ./setup.sh), or tries it in this folder (./setup.sh --demo). See --help.
+# Installs mask-edge as a service (sudo ./setup.sh), or runs it from this folder (./setup.sh --demo). --help
 set -euo pipefail
 
 readonly MINIMUM="3.11"
 readonly REQUIRED=(python3-venv python3-numpy python3-opencv)
 # Debian itself lacks python3-lgpio and python3-picamera2; they come from Raspberry Pi's own archive.
-readonly OPTIONAL=(python3-gpiozero python3-lgpio python3-picamera2 python3-luma.oled python3-luma.lcd fonts-dejavu-core)
+readonly OPTIONAL=(
+    python3-gpiozero python3-lgpio python3-picamera2 python3-luma.oled python3-luma.lcd fonts-dejavu-core
+)
 readonly GROUPS_WANTED=(video gpio i2c spi plugdev apex render)
 readonly SERVICE="mask-edge"
 readonly UNIT="/etc/systemd/system/$SERVICE.service"
@@ -14,13 +16,16 @@ readonly RULES="/etc/udev/rules.d/60-mask-edge-coral.rules"
 readonly PYTHON="/usr/bin/python3"
 readonly COMMAND="/usr/local/bin/mask-edge"
 readonly CONFIG="/etc/mask-edge/config.toml"
-# The example as it was last seen: only where it has changed since are there new settings. It stays and goes with the configuration.
+# The example configuration of the last installation. If today's differs, there are new settings to tell of.
+# It is removed together with the configuration.
 readonly EXAMPLE="/etc/mask-edge/config.example.toml"
 readonly STATE="/var/lib/mask-edge"
+# What a version is built from.
+readonly PARTS=(pyproject.toml edge models)
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly HERE
 readonly VENV="${SETUP_VENV:-$HERE/.venv}"
-# Where the machine is looked at; elsewhere than / only in tests.
+# The root of the file system that is looked at: another one than / only in tests.
 readonly SYSROOT="${SETUP_SYSROOT:-}"
 
 action="install" prefix="" coral="auto"
@@ -43,13 +48,13 @@ May be run again at any time: it does what is missing, and upgrades to what is i
   --prefix DIR   install below DIR (default: /opt/mask-edge, or where it is installed)
   --uninstall    remove the service and all that was installed; configuration and state stay
   --purge        with --uninstall: remove configuration and state as well
-  --yes          do not ask
+  --yes          with --purge: do not ask before removing
   --demo         make a virtual environment, install mask-edge, and run it on the built-in scene
   --test         install what the tests need as well, and run them; further words go to pytest
   --help         this text
 
-The environment of --demo and --test is .venv in this folder, or $SETUP_VENV. Nothing outside of it is changed,
-but for Debian's package python3-venv, which is installed if it is missing.
+The environment of --demo and --test is .venv in this folder, or $SETUP_VENV. Nothing outside of it is
+changed, except that Debian's package python3-venv is installed if it is missing.
 TEXT
 }
 
@@ -65,7 +70,7 @@ fail() {
 
 note() { say "$(printf '%-8s %s' "$1" "$2")"; }
 
-# change TEXT COMMAND...: do it and say so, or in a dry run only say so.
+# change TEXT COMMAND...: run the command and say TEXT; in a dry run only say what it would do.
 change() {
     local text="$1"
     shift
@@ -77,7 +82,7 @@ change() {
     note changed "$text"
 }
 
-# drop PATH...: remove those that exist.
+# drop PATH...: remove the files and folders that exist.
 drop() {
     local path
     for path in "$@"; do
@@ -91,12 +96,13 @@ drop() {
     done
 }
 
-# Whatever ends the script halfway is named. What is installed is untouched until `activate`, or an uninstallation.
+# Names the step in which the script ended early. Until `activate` or `uninstall` what was installed stays.
 on_exit() {
     local code=$?
     rm -rf "$scratch"
     if [ "$code" != 0 ] && [ -n "$step" ]; then
-        say "failed while $step (exit code $code)${untouched:+; what was installed before is unchanged}. Mend the cause named above and run setup.sh again"
+        say "failed while $step (exit code $code)${untouched:+; what was installed before is unchanged}." \
+            "Mend the cause named above and run setup.sh again"
     fi
 }
 
@@ -105,10 +111,12 @@ on_exit() {
 check_architecture() {
     local machine userland
     machine="$(uname -m)"
-    # A 32-bit Raspberry Pi OS runs under a 64-bit kernel on newer boards: the packages tell.
+    # On newer boards a 32-bit Raspberry Pi OS runs under a 64-bit kernel: only dpkg tells that it is 32-bit.
     userland="$(dpkg --print-architecture 2>/dev/null || true)"
     case "$machine/$userland" in
-        armv*/* | */armhf) fail "this is a 32-bit system ($machine${userland:+, $userland}); flash the 64-bit Raspberry Pi OS, the TFLite runtime exists for that alone" ;;
+        armv*/* | */armhf)
+            fail "this is a 32-bit system ($machine${userland:+, $userland}); flash the 64-bit Raspberry Pi OS"
+            ;;
         x86_64/* | aarch64/*) ;;
         *) fail "no TFLite runtime exists for $machine; use a 64-bit Raspberry Pi or PC" ;;
     esac
@@ -117,22 +125,29 @@ check_architecture() {
 # check_python PYTHON
 check_python() {
     command -v "$1" >/dev/null || fail "python3 is missing; sudo apt install python3 python3-venv"
-    "$1" - "$MINIMUM" <<'PY' || fail "Python $MINIMUM or newer is needed, this is $("$1" -V); use Raspberry Pi OS bookworm or newer"
+    "$1" - "$MINIMUM" <<'PY' ||
 import sys
 sys.exit(sys.version_info[:2] < tuple(map(int, sys.argv[1].split("."))))
 PY
+        fail "Python $MINIMUM or newer is needed, this is $("$1" -V); use Raspberry Pi OS bookworm or newer"
 }
 
-os_release() { sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$SYSROOT/etc/os-release" 2>/dev/null || true; }
+# os_release KEY: prints its value, without quotes.
+os_release() {
+    sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}$/\1/p" "$SYSROOT/etc/os-release" 2>/dev/null || true
+}
 
 check_os() {
     local name
     name="$(os_release PRETTY_NAME)"
     case "$(os_release ID)/$(os_release VERSION_CODENAME)" in
         debian/bookworm | debian/trixie | raspbian/bookworm | raspbian/trixie) ;;
-        *) fail "the service needs Raspberry Pi OS or Debian, bookworm or trixie; this is ${name:-an unknown system}. ./setup.sh --demo works on more" ;;
+        *)
+            fail "the service needs Raspberry Pi OS or Debian, bookworm or trixie; this is ${name:-an unknown system}. ./setup.sh --demo runs on other systems, too"
+            ;;
     esac
-    command -v systemctl >/dev/null || fail "the service needs systemd; this system has no systemctl. ./setup.sh --demo works without"
+    command -v systemctl >/dev/null ||
+        fail "the service needs systemd; this system has no systemctl. ./setup.sh --demo runs without systemd"
 }
 
 board_model() { tr -d '\0' 2>/dev/null <"$SYSROOT/proc/device-tree/model" || true; }
@@ -142,19 +157,25 @@ check_disk() {
     local folder="$1" free
     while [ ! -d "$folder" ]; do folder="$(dirname "$folder")"; done
     free="$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')"
-    [ "$free" -ge "$2" ] || fail "$2 MB of free disk space are needed at $folder, there are $free; free some: sudo apt clean"
+    [ "$free" -ge "$2" ] ||
+        fail "$2 MB of free disk space are needed at $folder, there are $free; free some: sudo apt clean"
 }
 
 check_prefix() {
     case "$prefix" in
-        /home/* | /root/* | /tmp/* | /run/* | /var/tmp/*) fail "--prefix $prefix: the service's sandbox hides this folder; choose one below /opt, /usr/local or /srv" 2 ;;
-        *[!A-Za-z0-9._/-]* | / | *//* | */ | *..*) fail "--prefix $prefix: give a plain absolute path, such as /opt/mask-edge" 2 ;;
+        /home/* | /root/* | /tmp/* | /run/* | /var/tmp/*)
+            fail "--prefix $prefix: the service's sandbox hides this folder; choose one below /opt, /usr/local or /srv" 2
+            ;;
+        *[!A-Za-z0-9._/-]* | / | *//* | */ | *..*)
+            fail "--prefix $prefix: give a plain absolute path, such as /opt/mask-edge" 2
+            ;;
         /*) ;;
         *) fail "--prefix $prefix: give an absolute path, such as /opt/mask-edge" 2 ;;
     esac
     local there
     there="$(installed_prefix)"
-    [ "${there:-$prefix}" = "$prefix" ] || fail "--prefix $prefix: it is installed below $there; uninstall that first, or leave --prefix out" 2
+    [ "${there:-$prefix}" = "$prefix" ] ||
+        fail "--prefix $prefix: installed below $there; uninstall that first, or leave --prefix out" 2
 }
 
 preflight() {
@@ -162,10 +183,14 @@ preflight() {
     check_architecture
     check_os
     check_python "$PYTHON"
-    [ -n "$(runtime_for "$(python_version)")" ] || fail "no TFLite runtime was tested with $("$PYTHON" -V); the service needs Python 3.11 (bookworm) or 3.13 (trixie)"
+    [ -n "$(runtime_for "$(python_version)")" ] ||
+        fail "no TFLite runtime was tested with $("$PYTHON" -V); the service needs Python 3.11 (bookworm) or 3.13 (trixie)"
     check_prefix
-    if [ -n "$(ls -A "$prefix" 2>/dev/null)" ] && [ ! -f "$(record)" ]; then fail "$prefix holds something else; give another --prefix" 2; fi
-    [ -f "$HERE/pyproject.toml" ] || fail "this copy of setup.sh only uninstalls; run the one in the folder that you cloned"
+    if [ -n "$(ls -A "$prefix" 2>/dev/null)" ] && [ ! -f "$(record)" ]; then
+        fail "$prefix holds something else; give another --prefix" 2
+    fi
+    [ -f "$HERE/pyproject.toml" ] ||
+        fail "this copy of setup.sh only uninstalls; run the one in the folder that you cloned"
     local needed=400
     [ -z "$(missing_packages "${REQUIRED[@]}")" ] || needed=2500
     check_disk "$prefix" "$needed"
@@ -176,16 +201,18 @@ preflight() {
         "Raspberry Pi"*) ;;
         *) note skipped "camera module and GPIO: not on this board; USB and network cameras work" ;;
     esac
-    $dry_run || [ "$(id -u)" = 0 ] || fail "root is needed: sudo ./setup.sh (or --dry-run to see what it would do)"
+    $dry_run || [ "$(id -u)" = 0 ] ||
+        fail "root is needed: sudo ./setup.sh (or --dry-run to see what it would do)"
 }
 
 # --- Debian packages
 
-# Those of the given packages that are not installed, one a line.
+# missing_packages PACKAGE...: prints those that are not installed, one on each line.
 missing_packages() {
     local package
     for package in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || printf '%s\n' "$package"
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] ||
+            printf '%s\n' "$package"
     done
 }
 
@@ -209,7 +236,7 @@ install_these() {
 install_packages() {
     step="installing Debian packages"
     local package wanted=() absent=()
-    # A fresh card has no lists yet; a dry run fetches none.
+    # A new system has no package lists yet; a dry run downloads none.
     have_lists || $dry_run || refresh_lists
     for package in $(missing_packages "${REQUIRED[@]}"); do wanted+=("$package"); done
     for package in $(missing_packages "${OPTIONAL[@]}"); do
@@ -220,10 +247,11 @@ install_packages() {
     else
         change "Debian packages: ${wanted[*]}" install_these "${wanted[@]}"
     fi
-    [ "${#absent[@]}" = 0 ] || note skipped "Debian packages that this system's archive does not have: ${absent[*]}"
+    [ "${#absent[@]}" = 0 ] ||
+        note skipped "Debian packages that this system's archive does not have: ${absent[*]}"
 }
 
-# --- what was installed is remembered, so that uninstalling removes that and nothing else
+# --- a record of what was installed, so that uninstalling removes nothing else
 
 record() { printf '%s\n' "$prefix/installed"; }
 
@@ -235,7 +263,7 @@ remember() {
     done
 }
 
-# Those of a kind, in one line.
+# remembered KIND: prints the names of this kind, in one line.
 remembered() { [ ! -f "$(record)" ] || sed -n "s/^$1 //p" "$(record)" | tr '\n' ' '; }
 
 recalls() { grep -qxF "$1 $2" "$(record)" 2>/dev/null; }
@@ -262,29 +290,31 @@ ensure_user() {
     if [ "${#missing[@]}" = 0 ]; then
         note ok "groups of $SERVICE"
     else
-        change "groups of $SERVICE: ${missing[*]}" usermod --append --groups "$(IFS=,; printf '%s' "${missing[*]}")" "$SERVICE"
+        change "groups of $SERVICE: ${missing[*]}" \
+            usermod --append --groups "$(IFS=,; printf '%s' "${missing[*]}")" "$SERVICE"
     fi
 }
 
-# --- the version: an environment of its own below the prefix
+# --- a version: what is in this folder, in a Python environment of its own below the prefix
 
 python_version() { "$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
-# The runtime that was tested with apt's numpy of that Python. Newer ones are not better at what is needed here.
+# runtime_for PYTHON_VERSION: the TFLite runtime that was tested with apt's numpy of that Python.
 runtime_for() {
     case "$1" in
         3.11 | 3.13) printf 'ai-edge-litert==2.1.6\n' ;;
     esac
 }
 
-# The release and a hash of what would run: a folder that was edited or pulled without a new release number is another version.
-# Not `git describe`: a downloaded archive has no git, and a dirty tree is always the same -dirty.
+# version_here PYTHON_VERSION: the release and a hash of what would run: an edited folder is another version.
+# Not `git describe`: a downloaded archive has no git, and every edited tree has the same name, -dirty.
 version_here() {
     local python="$1" release content
     release="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$HERE/edge/__init__.py")"
     content="$(
         cd "$HERE"
-        find edge models pyproject.toml -type f -not -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+        find "${PARTS[@]}" -type f -not -path '*/__pycache__/*' -print0 |
+            LC_ALL=C sort -z | xargs -0 sha256sum
         printf '%s %s\n' "$python" "$(runtime_for "$python")"
     )"
     printf '%s-%s\n' "$release" "$(printf '%s' "$content" | sha256sum | cut -c1-10)"
@@ -293,11 +323,12 @@ version_here() {
 pip_into() {
     local folder="$1"
     shift
-    "$folder/bin/python" -m pip install --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
+    "$folder/bin/python" -m pip install \
+        --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
 }
 
-# Each version holds a mark: `begun`, then `complete`. One that was cut off is begun anew, and only what has a mark is ever removed.
-# Environments cannot be moved, so it is built in its place.
+# Each version's folder holds a mark: `begun`, then `complete`. One that was interrupted is built again from
+# the start. Only folders with a mark are removed. An environment cannot be moved: it is built in its place.
 readonly MARK="mask-edge-build"
 
 build() {
@@ -307,21 +338,21 @@ build() {
     printf 'begun\n' >"$folder/$MARK"
     say "building $folder (a few minutes on a Raspberry Pi)"
     "$PYTHON" -m venv --system-site-packages "$folder"
-    # Built from a copy: setuptools would leave its traces in the source folder.
+    # Built from a copy: setuptools would leave files in the source folder. pyproject.toml names README.md.
     mkdir "$scratch/source"
-    tar -C "$HERE" --exclude=__pycache__ -cf - pyproject.toml README.md edge convert training models | tar -C "$scratch/source" -xf -
-    # Without what it declares to need: its interpreter imports numpy alone, and that has to stay apt's.
+    tar -C "$HERE" --exclude=__pycache__ -cf - README.md "${PARTS[@]}" convert training | tar -C "$scratch/source" -xf -
+    # Without the packages that they depend on: numpy must stay apt's, and the runtime imports nothing else.
     pip_into "$folder" --no-deps --only-binary :all: "$(runtime_for "$python")"
     pip_into "$folder" --no-deps "$scratch/source"
     check_libraries "$folder"
-    # On the card before it counts: a power cut must not leave the mark without what it stands for.
+    # Write everything to the card before the mark: after a power cut there must be no mark without the files.
     sync --file-system "$folder"
     printf 'complete\n' >"$folder/$MARK"
 }
 
 # picamera2 and OpenCV are built against apt's numpy; another one in the environment would break them.
 check_libraries() {
-    "$1/bin/python" - <<'PY' || fail "numpy or OpenCV is not apt's any more; the message above says which. Nothing was switched over"
+    "$1/bin/python" - <<'PY' || fail "numpy or OpenCV is not apt's, see above; nothing was switched over"
 import sys
 import cv2, numpy
 wrong = [m.__name__ for m in (cv2, numpy) if m.__file__.startswith((sys.prefix, "/usr/local"))]
@@ -331,12 +362,17 @@ PY
 
 ensure_version() {
     step="building $1"
-    if [ "$(cat "$1/$MARK" 2>/dev/null)" = complete ]; then note ok "version ${1##*/}"; else change "version ${1##*/}" build "$1" "$2"; fi
+    if [ "$(cat "$1/$MARK" 2>/dev/null)" = complete ]; then
+        note ok "version ${1##*/}"
+    else
+        change "version ${1##*/}" build "$1" "$2"
+    fi
 }
 
 # --- configuration
 
-# A USB camera that is plugged in now, by the name that it keeps across reboots; else the camera module where there can be one.
+# The source for a new configuration: a USB camera that is plugged in now, by the name that it keeps after a
+# reboot; otherwise, on a Raspberry Pi, the camera module.
 camera_here() {
     local link
     for link in "$SYSROOT"/dev/v4l/by-id/*-video-index0; do
@@ -351,10 +387,11 @@ camera_here() {
     esac
 }
 
-# write_config EXAMPLE TO: with the two values that a service wants.
+# write_config EXAMPLE TO: the example with the two values that a service needs, the source and `wait`.
 write_config() {
     install -d -m 755 "${2%/*}"
-    sed -e "s|^#uri = .*|uri = \"$(camera_here)\"|" -e 's|^#wait = .*|wait = true|' "$1" >"$scratch/config.toml"
+    sed -e "s|^#uri = .*|uri = \"$(camera_here)\"|" -e 's|^#wait = .*|wait = true|' \
+        "$1" >"$scratch/config.toml"
     install -m 640 -g "$SERVICE" "$scratch/config.toml" "$2"
 }
 
@@ -374,14 +411,17 @@ ensure_config() {
     elif cmp -s "$example" "$EXAMPLE"; then
         note ok "$CONFIG"
     else
-        change "$CONFIG.new, there are new settings; $CONFIG stays as it is" write_config "$example" "$CONFIG.new"
+        change "$CONFIG.new, there are new settings; $CONFIG stays as it is" \
+            write_config "$example" "$CONFIG.new"
     fi
     if $dry_run; then return; fi
     install -m 644 "$example" "$EXAMPLE"
-    if ! runuser -u "$SERVICE" -- test -r "$CONFIG"; then change "$CONFIG may be read by $SERVICE" give_config; fi
+    if ! runuser -u "$SERVICE" -- test -r "$CONFIG"; then
+        change "$CONFIG may be read by $SERVICE" give_config
+    fi
 }
 
-# After an uninstallation it is root's alone; and so is one that an editor wrote anew.
+# Lets the service read its configuration. After an uninstallation only root may; the same after some editors.
 give_config() {
     chgrp "$SERVICE" "$CONFIG"
     chmod g+r "$CONFIG"
@@ -396,8 +436,9 @@ check_version() {
         return
     fi
     local report
-    # As the service's user and outside of the source folder, so that what was installed is what is checked.
-    if ! report="$(cd / && runuser -u "$SERVICE" -- "$1/bin/mask-edge" doctor --quick --config "$CONFIG" 2>&1)"; then
+    # As the service's user and outside of the source folder: the installed files are checked, not those here.
+    if ! report="$(cd / &&
+        runuser -u "$SERVICE" -- "$1/bin/mask-edge" doctor --quick --config "$CONFIG" 2>&1)"; then
         printf '%s\n' "$report" >&2
         fail "the new version does not work here, see above; nothing was switched over"
     fi
@@ -406,7 +447,8 @@ check_version() {
 
 # --- Coral
 
-readonly LIBEDGETPU="https://github.com/feranick/libedgetpu/releases" # the living fork: builds for the TFLite runtimes of today
+# The maintained fork, which has builds for today's TFLite runtimes.
+readonly LIBEDGETPU="https://github.com/feranick/libedgetpu/releases"
 readonly LIBEDGETPU_VERSION="16.0tf2.19.1-1"
 
 reload_udev() {
@@ -422,7 +464,8 @@ add_plugdev() {
     usermod --append --groups plugdev "$SERVICE"
 }
 
-# coral_device: where one is, from sysfs; nothing if none is plugged in. The stick has another name before its firmware is loaded.
+# coral_device: prints where a Coral is, from sysfs; nothing if none is plugged in.
+# The stick has other USB numbers before its firmware is loaded.
 coral_device() {
     local entry
     for entry in "$SYSROOT"/sys/bus/usb/devices/*; do
@@ -437,23 +480,32 @@ coral_device() {
     done
 }
 
-# judge_libedgetpu DEVICE: says whether the library for it is there and fits. It is never downloaded here: it is not in Debian.
+# judge_libedgetpu DEVICE: says whether libedgetpu is installed and fits the runtime. It is not in Debian, and
+# setup.sh does not download it.
 judge_libedgetpu() {
     local version package
-    package="libedgetpu1-std_$LIBEDGETPU_VERSION.$(os_release VERSION_CODENAME)_$(dpkg --print-architecture 2>/dev/null || true).deb"
+    package="libedgetpu1-std_$LIBEDGETPU_VERSION.$(os_release VERSION_CODENAME)"
+    package="${package}_$(dpkg --print-architecture 2>/dev/null || true).deb"
     version="$(dpkg-query -W -f '${Version}\n' 'libedgetpu1-*' 2>/dev/null | grep . | head -n 1 || true)"
     case "$version" in
-        *tf2.1[3-9].* | *tf2.[2-9][0-9].*) note ok "Coral on $1: libedgetpu $version; \`mask-edge doctor\` tries it" && return ;;
-        ?*) note missing "Coral on $1: libedgetpu $version is a build for old TFLite runtimes, and crashes with those since 2.12" ;;
+        *tf2.1[3-9].* | *tf2.[2-9][0-9].*)
+            note ok "Coral on $1: libedgetpu $version; \`mask-edge doctor\` tries it"
+            return
+            ;;
+        ?*)
+            note missing "Coral on $1: libedgetpu $version is a build for old TFLite runtimes"
+            note "" "and crashes with those since 2.12"
+            ;;
         "")
             if ldconfig -p 2>/dev/null | grep -q 'libedgetpu\.so\.1'; then
-                note ok "Coral on $1: a libedgetpu.so.1 of no package; \`mask-edge doctor\` tries it"
+                note ok "Coral on $1: libedgetpu.so.1 is not from a package; \`mask-edge doctor\` tries it"
                 return
             fi
             note missing "Coral on $1: libedgetpu.so.1 is not installed"
             ;;
     esac
-    note "" "download $package from $LIBEDGETPU and \`sudo apt install ./$package\`; until then the CPU does the work"
+    note "" "download $package from $LIBEDGETPU"
+    note "" "and type \`sudo apt install ./$package\`; until then the CPU is used"
 }
 
 setup_coral() {
@@ -480,7 +532,7 @@ write_unit() {
     mv "$UNIT.tmp" "$UNIT"
 }
 
-# point_to VERSION: atomically, so that `current` is never missing.
+# point_to VERSION: `current` is replaced in one step, so that it is never missing.
 point_to() {
     ln -sfn "$1" "$prefix/current.tmp"
     mv -T "$prefix/current.tmp" "$prefix/current"
@@ -492,7 +544,7 @@ systemd_runs() { [ -d /run/systemd/system ]; }
 
 reload_systemd() { if systemd_runs; then systemctl daemon-reload; fi; }
 
-# What the running service was started with, one a line: only where one of these has changed is it restarted.
+# What the running service was started with, one on each line. It is restarted if one of these has changed.
 what_runs() {
     readlink "$prefix/current"
     sha256sum "$UNIT"
@@ -515,9 +567,21 @@ activate() {
     else
         change "$UNIT" install_unit
     fi
-    if [ "$old_version" = "${1##*/}" ]; then note ok "$prefix/current"; else change "$prefix/current -> ${1##*/}" point_to "${1##*/}"; fi
-    if [ "$(readlink "$COMMAND" 2>/dev/null)" = "$prefix/current/bin/mask-edge" ]; then note ok "$COMMAND"; else change "$COMMAND" link_command; fi
-    if cmp -s "$HERE/setup.sh" "$prefix/setup.sh"; then note ok "$prefix/setup.sh"; else change "$prefix/setup.sh, to uninstall with" cp "$HERE/setup.sh" "$prefix/"; fi
+    if [ "$old_version" = "${1##*/}" ]; then
+        note ok "$prefix/current"
+    else
+        change "$prefix/current -> ${1##*/}" point_to "${1##*/}"
+    fi
+    if [ "$(readlink "$COMMAND" 2>/dev/null)" = "$prefix/current/bin/mask-edge" ]; then
+        note ok "$COMMAND"
+    else
+        change "$COMMAND" link_command
+    fi
+    if cmp -s "$HERE/setup.sh" "$prefix/setup.sh"; then
+        note ok "$prefix/setup.sh"
+    else
+        change "$prefix/setup.sh, to uninstall with" cp "$HERE/setup.sh" "$prefix/"
+    fi
     enable_service
     start_service || roll_back "$old_version" "$old_unit"
 }
@@ -533,19 +597,20 @@ enable_service() {
 restart_service() {
     systemctl reset-failed "$SERVICE" 2>/dev/null || true
     systemctl restart "$SERVICE" || return 1
-    # Ready is not enough: one that dies with its first picture is no good either.
+    # It must also stay up: a version may become ready and then end at its first frame.
     sleep 5
     systemctl is-active --quiet "$SERVICE" || return 1
     what_runs >"$prefix/running"
 }
 
-# Returns 1 where the service does not become ready, or does not stay up.
+# Returns 1 if the service does not become ready, or does not stay up.
 start_service() {
     if ! $start; then
         note skipped "service: --no-start"
     elif ! systemd_runs; then
         note skipped "service: systemd does not run here; it starts at the next boot"
-    elif systemctl is-active --quiet "$SERVICE" && [ "$(what_runs 2>/dev/null)" = "$(cat "$prefix/running" 2>/dev/null)" ]; then
+    elif systemctl is-active --quiet "$SERVICE" &&
+        [ "$(what_runs 2>/dev/null)" = "$(cat "$prefix/running" 2>/dev/null)" ]; then
         note ok "service runs"
     elif $dry_run; then
         note would "start the service"
@@ -558,7 +623,9 @@ start_service() {
 roll_back() {
     say "the service does not stay up; its last lines:"
     journalctl --unit "$SERVICE" --lines 8 --no-pager --output cat >&2 || true
-    if [ -z "$1" ] || [ "$1" = "$(readlink "$prefix/current")" ]; then fail "there is no other version to go back to; look at: journalctl -u $SERVICE"; fi
+    if [ -z "$1" ] || [ "$1" = "$(readlink "$prefix/current")" ]; then
+        fail "there is no other version to go back to; look at: journalctl -u $SERVICE"
+    fi
     point_to "$1"
     cp "$2" "$UNIT"
     systemctl daemon-reload
@@ -566,7 +633,7 @@ roll_back() {
     fail "went back to $1, which runs again; the new one is not in use"
 }
 
-# The versions that are not in use. A --no-start leaves the old one running: then it stays.
+# tidy VERSION: removes the other versions. After --no-start the old version still runs, so it stays.
 tidy() {
     step="tidying"
     local folder
@@ -596,8 +663,8 @@ install_service() {
     preflight
     if ! $dry_run; then
         exec 9>/run/mask-edge-setup.lock
-        flock -n 9 || fail "another setup.sh is at work; wait for it to end"
-        # Whatever root's own umask is, the service's user must be able to read what is installed.
+        flock -n 9 || fail "another setup.sh is running; wait until it has ended"
+        # Not root's own umask: the service's user must be able to read what is installed.
         umask 022
         mkdir -p "$prefix"
         touch "$(record)"
@@ -635,7 +702,7 @@ stop_service() {
 
 remove_user() {
     userdel "$SERVICE"
-    # What stays belongs to nobody else who may get this number later.
+    # What stays belongs to root: another user may get the same user number later.
     if [ -d "$STATE" ]; then chown -R root:root "$STATE" && chmod 700 "$STATE"; fi
     if [ -d "${CONFIG%/*}" ]; then chown -R root:root "${CONFIG%/*}"; fi
 }
@@ -662,7 +729,9 @@ uninstall() {
     drop "$UNIT" "$RULES"
     reload_systemd
     [ "$(readlink "$COMMAND" 2>/dev/null)" != "$prefix/current/bin/mask-edge" ] || drop "$COMMAND"
-    if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then change "user $SERVICE: gone" remove_user; fi
+    if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then
+        change "user $SERVICE: removed" remove_user
+    fi
     remove_versions
     if $purge; then
         drop "${CONFIG%/*}" "$STATE"
@@ -671,7 +740,8 @@ uninstall() {
             [ ! -d "$folder" ] || note skipped "$folder stays; --uninstall --purge removes it"
         done
     fi
-    [ -z "$packages" ] || say "these Debian packages came with it and stay, others may use them; to remove them: sudo apt-get autoremove $packages"
+    [ -z "$packages" ] || say "Debian packages that setup.sh had installed stay, because others may use" \
+        "them; to remove them: sudo apt-get autoremove $packages"
 }
 
 # --- trying it in this folder
@@ -688,13 +758,14 @@ as_root() {
 
 ensure_venv_module() {
     python3 -c 'import ensurepip, venv' 2>/dev/null && return
-    command -v apt-get >/dev/null || fail "Python's venv module is missing; install it with your package manager"
+    command -v apt-get >/dev/null ||
+        fail "Python's venv module is missing; install it with your package manager"
     say "installing python3-venv"
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv
 }
 
-# install_here EXTRAS: into the environment, unless exactly this was installed before.
+# install_here EXTRAS: installs mask-edge[EXTRAS] into the environment, unless this was done before.
 install_here() {
     local extras="$1" stamp="$VENV/.mask-edge-$1" now
     check_architecture
@@ -702,7 +773,7 @@ install_here() {
     ensure_venv_module
     now="$(python3 -V) $(sha256sum <"$HERE/pyproject.toml")"
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
-        say "installed already: $VENV"
+        say "already installed: $VENV"
         return
     fi
     [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV"
@@ -714,7 +785,7 @@ install_here() {
 demo() {
     step=""
     install_here cpu
-    say "running the built-in scene: someone walks in bare, puts a mask on, lets it slip, mends it, leaves"
+    say "the built-in scene: somebody comes without a mask, puts one on, wears it wrong, mends it, leaves"
     cd "$HERE"
     "$VENV/bin/python" -m edge demo
 }

@@ -86,7 +86,7 @@ def test_a_library_that_was_built_by_hand_is_seen(machine, stick):
     machine.command(
         "ldconfig", "echo '	libedgetpu.so.1 (libc6,AArch64) => /usr/local/lib/libedgetpu.so.1'"
     )
-    assert "a libedgetpu.so.1 of no package" in coral_lines(machine)
+    assert "libedgetpu.so.1 is not from a package" in coral_lines(machine)
 
 
 def test_a_card_on_pcie_is_seen(machine, stick):
