@@ -20,7 +20,7 @@ readonly CONFIG="/etc/mask-edge/config.toml"
 # It is removed together with the configuration.
 readonly EXAMPLE="/etc/mask-edge/config.example.toml"
 readonly STATE="/var/lib/mask-edge"
-# What a version is built from.
+# What a version is built from. training and convert stay on the workstation.
 readonly PARTS=(pyproject.toml edge models)
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly HERE
@@ -340,7 +340,7 @@ build() {
     "$PYTHON" -m venv --system-site-packages "$folder"
     # Built from a copy: setuptools would leave files in the source folder. pyproject.toml names README.md.
     mkdir "$scratch/source"
-    tar -C "$HERE" --exclude=__pycache__ -cf - README.md "${PARTS[@]}" convert training | tar -C "$scratch/source" -xf -
+    tar -C "$HERE" --exclude=__pycache__ -cf - README.md "${PARTS[@]}" | tar -C "$scratch/source" -xf -
     # Without the packages that they depend on: numpy must stay apt's, and the runtime imports nothing else.
     pip_into "$folder" --no-deps --only-binary :all: "$(runtime_for "$python")"
     pip_into "$folder" --no-deps "$scratch/source"

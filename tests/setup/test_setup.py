@@ -117,6 +117,15 @@ def test_what_is_installed_is_whole():
     assert others == packed
 
 
+def test_a_version_is_built_from_what_its_name_is_a_hash_of():
+    """Both take the same list, and the workstation's packages stay off the Pi."""
+    text = SETUP.read_text()
+    parts = re.search(r"^readonly PARTS=\((.*)\)$", text, re.MULTILINE)[1].split()
+    assert set(parts) == {"pyproject.toml", "edge", "models"}
+    assert re.search(r'find "\$\{PARTS\[@\]\}"', text)
+    assert re.search(r'tar .* README\.md "\$\{PARTS\[@\]\}"', text)
+
+
 def test_help_names_every_flag():
     result = subprocess.run(["bash", str(SETUP), "--help"], capture_output=True, text=True)
     parsed = set(re.findall(r"--[a-z-]+(?= *\)| *\|)", SETUP.read_text().partition("\nmain() {")[2]))
