@@ -1,12 +1,16 @@
 """The pages are short where they should be, say what the program says, and leave nothing out."""
 
 import importlib.util
+import json
 import re
 
 import pytest
 
+from edge.sinks.jsonl import JsonLinesConfig, JsonLinesSink
+from edge.types import CAUSE_WORDS, Cause, Event, EventKind, Label
 from tests.builders import ROOT
 from tests.docs.pages import PAGES, links, name
+from tests.edge.sinks.builders import make_result
 
 README_LINES, README_WORDS = 130, 900
 
@@ -27,6 +31,12 @@ def test_the_readme_is_read_in_a_few_minutes():
     assert len(text.split()) <= README_WORDS
     assert "./setup.sh --demo" in text
     assert "./setup.sh --test" in text
+
+
+@pytest.mark.parametrize("page", generator.PAGES)
+def test_generated_parts_are_what_the_program_says(page):
+    path = ROOT / "docs" / page
+    assert path.read_text() == generator.rendered(path), "the program has changed since: run `make docs`"
 
 
 def test_every_generated_part_is_on_a_page():
@@ -57,6 +67,37 @@ def test_prose_keeps_to_the_width_of_the_house(page):
     for number, line in enumerate(page.read_text().splitlines(), start=1):
         if not line.startswith(("|", "    ", "#")) and "](" not in line:
             assert len(line) <= 110, f"line {number}"
+
+
+def test_the_page_of_decisions_has_every_cause_with_its_words():
+    text = (ROOT / "docs/decisions.md").read_text()
+    rows = dict(re.findall(r"^\| `\w+` \| `(\w+)` \| (.*?) \|$", text, re.MULTILINE))
+    assert set(rows) == set(Cause)
+    for cause in Cause:
+        assert rows[cause].startswith(CAUSE_WORDS[cause])
+
+
+def keys(value) -> object:
+    """The keys of an object and of all objects in it, in their order."""
+    if isinstance(value, list):
+        return [keys(item) for item in value[:1]]
+    return (
+        {key: keys(item) for key, item in value.items() if key != "counts"}
+        if isinstance(value, dict)
+        else None
+    )
+
+
+def test_the_page_of_the_log_shows_a_json_line_as_it_is(tmp_path):
+    block = re.search(r'^ {4}\{"schema.*?\n\n', (ROOT / "docs/log.md").read_text(), re.DOTALL | re.MULTILINE)
+    sink = JsonLinesSink(JsonLinesConfig(str(tmp_path / "events.jsonl")))
+    sink.handle(make_result(events=[Event(EventKind.NEW, 1, None, Label.WITH_MASK, 0.0)]))
+    sink.close()
+    line = json.loads((tmp_path / "events.jsonl").read_text())
+    shown = json.loads(block[0])
+    assert list(keys(line).items()) == list(keys(shown).items())
+    table = "".join(re.findall(r"^\| (`.*?) \|", (ROOT / "docs/log.md").read_text(), re.MULTILINE))
+    assert all(f"`{key}" in table for key in line)
 
 
 def test_the_changelog_has_this_release():
