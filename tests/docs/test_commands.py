@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -32,24 +34,37 @@ def edge_flags(command: str) -> set[str]:
     return {flag for action in edge_commands()[command]._actions for flag in action.option_strings}
 
 
+@cache
 def setup_flags() -> set[str]:
     usage = subprocess.run([ROOT / "setup.sh", "--help"], capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"--[a-z-]+", usage))
 
 
-def module_flags(module: str, seen: set[str] | None = None) -> set[str]:
-    """Flags of a workstation command, by its source and what that imports: TensorFlow may be absent."""
-    seen = seen if seen is not None else set()
-    path = ROOT / f"{module.replace('.', '/')}.py"
-    if module in seen or not path.is_file():
-        return set()
-    seen.add(module)
-    flags: set[str] = set()
+@cache
+def file_flags(path: Path) -> tuple[set[str], set[str]]:
+    """Flags that a module adds to a parser, and the modules that it imports from."""
+    flags, imported = set(), set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             flags |= {str(node.args[0].value)} if str(node.args[0].value).startswith("--") else set()
         if isinstance(node, ast.ImportFrom) and node.module:
-            flags |= module_flags(node.module, seen)
+            imported.add(node.module)
+    return flags, imported
+
+
+@cache
+def module_flags(module: str) -> set[str]:
+    """Flags of a workstation command, by its source and what that imports: TensorFlow may be absent."""
+    flags: set[str] = set()
+    waiting, seen = {module}, set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if path.is_file():
+            own, imported = file_flags(path)
+            flags |= own
+            waiting |= imported - seen
     return flags
 
 
