@@ -21,6 +21,7 @@ from edge.inference.masks import MaskClassifier
 from edge.inference.shipped import build_classifier, build_detector, detector_input_size
 from edge.loop import Loop, close_all
 from edge.picture_health import STREAM_STILL_S, PictureHealth
+from edge.pictures.privacy import FAINTEST_SCORE
 from edge.pipeline import Pipeline
 from edge.sinks import kinds
 from edge.sinks.base import Sink, SinkKind, Surroundings
@@ -160,8 +161,15 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
         config.classifier,
         min_score,
         build_health(config) if live else None,
+        FAINTEST_SCORE if any_blurs(config) else None,
         build_accelerator(config, detector, classifier, live),
     )
+
+
+def any_blurs(config: Config) -> bool:
+    """Whether a sink that is on needs everything that only faintly looks like a face."""
+    tables = [(kind, config.of(kind)) for kind in kinds.KINDS]
+    return any(kind.is_on(table) and kind.blurs(table) for kind, table in tables)
 
 
 def build_sinks(config: Config, around: Surroundings) -> list[Sink]:

@@ -16,7 +16,7 @@ from edge.inference.masks import MaskClassifier
 from edge.picture_health import PictureHealth
 from edge.preprocess import crop
 from edge.tracking import Tracker
-from edge.types import Decision, Detection, Frame, FrameResult, Problem, Track
+from edge.types import BoundingBox, Decision, Detection, Frame, FrameResult, Problem, Track
 
 
 @dataclass(slots=True)
@@ -33,12 +33,18 @@ class Pipeline:
     """Detections with a lower score are left out, 0..1; None: the detector's own threshold."""
     health: PictureHealth | None = None
     """None for files: there a black or still picture is no fault."""
+    faintest: float | None = None
+    """What scores this much is kept as `FrameResult.faint`, for blurring; None: nobody looks for it.
+
+    It needs `min_score`: a detector without scores to compare cannot say what is faint.
+    """
     accelerator: Accelerator | None = None
     """None where the CPU runs the models."""
     timer: Callable[[], float] = time.perf_counter
     """The clock that times the stages, seconds."""
     _timings: dict[str, float] = field(default_factory=dict)
     _lap_start: float = 0.0
+    _faint: tuple[BoundingBox, ...] | None = None
 
     def process(self, frame: Frame) -> FrameResult:
         """All that is known after this frame; its `captured_at` is the time of the result."""
@@ -48,7 +54,7 @@ class Pipeline:
         if cause:
             return self.without_frame(Problem(cause), now, frame)
         self._lap_start = self.timer()
-        detections = self.detector.detect(frame, self.min_score)
+        detections = self._detect(frame)
         self._lap("detect")
         self.tracker.update(detections, now)
         self._lap("track")
@@ -66,6 +72,7 @@ class Pipeline:
 
         frame: a frame that cannot be trusted, or that no stage could process; None where there is none.
         """
+        self._faint = None
         tracks = self.tracker.update([], now)
         return self._result(frame, [], tracks, self.policy.fail(problem, now))
 
@@ -73,6 +80,17 @@ class Pipeline:
         """Give back what the models hold; may be called twice."""
         if self.accelerator:
             self.accelerator.close()
+
+    def _detect(self, frame: Frame) -> list[Detection]:
+        """The faces; what scores less, down to `faintest`, is put aside.
+
+        Overlapping boxes are suppressed from the best score down, so the faces are the same without it.
+        """
+        if self.faintest is None or self.min_score is None:
+            return self.detector.detect(frame, self.min_score)
+        found = self.detector.detect(frame, min(self.faintest, self.min_score))
+        self._faint = tuple(detection.box for detection in found if detection.score < self.min_score)
+        return [detection for detection in found if detection.score >= self.min_score]
 
     def _classify(self, frame: Frame, now: float) -> None:
         due = self.tracker.due(now, self.config.budget, self.config.settled_every_s)
@@ -100,6 +118,7 @@ class Pipeline:
             tuple(self.tracker.take_events()),
             self._timings,
             self.accelerator.degraded if self.accelerator else None,
+            self._faint,
         )
 
     def _lap(self, stage: str) -> None:

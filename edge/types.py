@@ -275,3 +275,5 @@ class FrameResult:
     """Milliseconds of each stage."""
     degraded: str | None = None
     """What does not work as it should while the decisions go on, in a few words for a person."""
+    faint: tuple[BoundingBox, ...] | None = None
+    """What only faintly looks like a face, to be blurred; None where nobody looked for it."""

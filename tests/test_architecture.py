@@ -15,7 +15,14 @@ from tests.source import MODULES, imported, own_imports, parse, top_names
 LAYERS = (
     # edge: the runtime
     ("edge", "edge.types", "edge.errors"),
-    ("edge.optional", "edge.host", "edge.counts", "edge.config.option", "edge.commands.runner"),
+    (
+        "edge.optional",
+        "edge.writing",
+        "edge.host",
+        "edge.counts",
+        "edge.config.option",
+        "edge.commands.runner",
+    ),
     ("edge.preprocess", "edge.config.tables"),
     ("edge.inference", "edge.pictures", "edge.tracking", "edge.decision", "edge.picture_health"),
     ("edge.sources", "edge.sinks"),

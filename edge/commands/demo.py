@@ -33,7 +33,7 @@ def handle(arguments: argparse.Namespace) -> int:
 
     out = Path(arguments.out)
     config = with_sinks(configure(arguments, {"jsonl": jsonl_table(arguments)}), arguments.sink)
-    pictures = replace(config.of(snapshot.KIND), directory=str(out), blur=False)
+    pictures = replace(config.of(snapshot.KIND), directory=str(out), keep=sys.maxsize, blur=False)
     source = DemoSource(arguments.seconds, realtime=bool(arguments.sink))
     code = run_door(config.having(snapshot.KIND, pictures), source)
     print(f"annotated pictures: {out}", file=sys.stderr)

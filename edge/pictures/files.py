@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from edge.errors import PictureError, SinkError
 from edge.optional import import_cv2
-from edge.pictures.jpeg import DAMAGED, has_scan, is_jpeg, jpeg_is_whole
+from edge.pictures.jpeg import DAMAGED, has_scan, is_jpeg, jpeg_is_whole, with_note
 from edge.types import Pixels
+from edge.writing import write_new, write_whole
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 SAVE_AGAIN = "save it as JPEG or PNG"
@@ -57,20 +60,48 @@ def read_picture(path: Path | str) -> Pixels:
 
 
 def write_picture(path: Path | str, pixels: Pixels) -> None:
-    """Write uint8 (H, W, 3) RGB as the format that the suffix names. Raises SinkError."""
-    cv2 = import_cv2()
+    """Write uint8 (H, W, 3) RGB as the format that the suffix names; a file of that name is replaced.
+
+    Whole or not at all. Raises SinkError.
+    """
     path = Path(path)
+    data = encode_picture(path, pixels)
+    with cannot_be_written(path):
+        write_whole(path, data)
+
+
+def write_new_picture(path: Path, pixels: Pixels, note: str = "") -> Path:
+    """As write_picture, but never over a file that is there: the name gets a number.
+
+    note: kept inside a JPEG as its comment (`edge.pictures.jpeg.read_note`). Returns the path written. Raises
+    SinkError.
+    """
+    data = encode_picture(path, pixels)
+    with cannot_be_written(path):
+        return write_new(path, with_note(data, note) if note else data)
+
+
+def encode_picture(path: Path, pixels: Pixels) -> bytes:
+    """uint8 (H, W, 3) RGB as a file's bytes, by the path's suffix; JPEG without one. Raises SinkError."""
+    cv2 = import_cv2()
     try:
         ok, data = cv2.imencode(path.suffix or ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-        if ok:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data.tobytes())
-    except (OSError, cv2.error) as error:
-        raise SinkError(
-            f"{path}: cannot be written ({error})", "check the folder and the free space"
-        ) from error
+    except cv2.error as error:
+        raise SinkError(f"{path}: cannot be encoded ({error.err})", "use .jpg or .png") from error
     if not ok:
         raise SinkError(f"{path}: OpenCV cannot encode {path.suffix}", "use .jpg or .png")
+    return bytes(data.tobytes())
+
+
+@contextmanager
+def cannot_be_written(path: Path) -> Iterator[None]:
+    """The system's errors while a file is written, as SinkError."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(
+            f"{path}: cannot be written ({error.strerror})", "check the folder and the free space"
+        ) from error
 
 
 def _is_truncated(data: bytes) -> bool:

@@ -28,7 +28,8 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame header: they hold precision, height and width."""
 SEQUENTIAL = (0xC0, 0xC1)
 WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
-NOTES = {0xFE, *range(0xE0, 0xF0)}
+COMMENT = 0xFE
+NOTES = {COMMENT, *range(0xE0, 0xF0)}
 """Comments and application data (JFIF, EXIF, Adobe): they say nothing of what is in the scans."""
 FILLS = ((128, 128, 128), (0, 135, 0), (0, 136, 0))
 """RGB of what stands in for lost blocks: libjpeg's grey, and the green of FFmpeg's MJPEG decoder."""
@@ -159,6 +160,19 @@ def without_oddities(data: bytes) -> bytes:
         if marker not in NOTES:
             out += _segment(marker, body)
     return data
+
+
+def with_note(data: bytes, note: str) -> bytes:
+    """The same JPEG with a comment at its beginning. note: ASCII, short."""
+    return START + _segment(COMMENT, note.encode("ascii")) + data[len(START) :]
+
+
+def read_note(head: bytes) -> str:
+    """The comment at the beginning of a JPEG; empty where there is none. head: its first bytes."""
+    if head[:4] != START + bytes((0xFF, COMMENT)):
+        return ""
+    length = int.from_bytes(head[4:6], "big")
+    return head[6 : 4 + length].decode("ascii", "replace")
 
 
 def _segment(marker: int, body: bytes) -> bytes:

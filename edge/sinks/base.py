@@ -78,6 +78,8 @@ class SinkKind(Generic[Table]):
     """(configuration key or purpose, GPIO number) of every pin that it takes from the header."""
     groups: Callable[[Table], Mapping[str, str]] = _no_groups
     """Group that the program's user must be in -> purpose, as in `for the lamps`."""
+    blurs: Callable[[Table], bool] = lambda table: False
+    """Whether it needs to know of everything that only faintly looks like a face (`FrameResult.faint`)."""
     check: Callable[[Table, Machine], Finding] | None = None
     """The doctor's check of it; None: there is none. Raises MaskEdgeError."""
 
