@@ -51,6 +51,7 @@ class Door:
     pipeline: Pipeline
     sinks: list[Sink] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    _open: bool = True
 
     def __enter__(self) -> Door:
         return self
@@ -60,11 +61,10 @@ class Door:
     ) -> None:
         self.close()
 
-    def run(self, stale_after_s: float, stop: threading.Event, supervision: Supervision) -> None:
-        """Decide until the source ends or `stop` is set, then close everything.
+    def run(self, stale_after_s: float, stop: threading.Event, supervision: Supervision) -> int:
+        """Decide until the source ends or `stop` is set; closes everything.
 
-        stale_after_s: seconds without a frame after which the decision is `uncertain`.
-        Raises SourceError, StageError.
+        Returns how many results were lost that were to be stored. Raises SourceError, StageError.
         """
         loop = Loop(
             self.source,
@@ -75,11 +75,14 @@ class Door:
             stop=stop,
             supervision=supervision,
         )
-        loop.run()
+        self._open = False  # the loop closes everything
+        return loop.run()
 
     def close(self) -> None:
         """Give everything back; may be called twice."""
-        close_all(self.sinks, self.source, self.pipeline)
+        if self._open:
+            self._open = False
+            close_all(self.sinks, self.source, self.pipeline)
 
 
 def open_door(config: Config, on_quit: Callable[[], None], source: Source | None = None) -> Door:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 from edge.config.tables import SourceConfig
 from edge.counts import Counts
@@ -58,9 +56,12 @@ class Loop:
         self._stop = stop or threading.Event()
         self._last_frame_at = clock()
         self._failures = 0
+        self._lost = 0
 
-    def run(self) -> None:
-        """Run, then close everything.
+    def run(self) -> int:
+        """Returns how many results were lost that were to be stored.
+
+        Raises SourceError where a file breaks off; a lost live source is waited for.
 
         Raises SourceError where a file cannot be read to its end; the loop waits for a live source that is
         lost. Raises StageError where the stages fail on FAILURES_AT_MOST live frames in a row. On a file it
@@ -74,6 +75,7 @@ class Loop:
         finally:
             self._supervision.stopping()
             close_all(self._sinks, self._source, self._pipeline)
+        return self._lost + sum(sink.lost for sink in self._sinks)
 
     def _step(self) -> None:
         frame = self._source.read(POLL_S)
@@ -125,6 +127,7 @@ class Loop:
                 raise  # nobody reads stdout any more: the program has no reader left
             except Exception as error:
                 _say_failure("%s is switched off: %s", sink.name, error)
+                self._lost += sink.lost + 1
                 self._sinks.remove(sink)
                 _close_surely(sink.name, sink.close)
 
@@ -150,22 +153,3 @@ def _close_surely(name: str, close: Callable[[], None]) -> None:
 
 def _say_failure(text: str, name: str, error: Exception) -> None:
     log.error(text, name, one_line(error), exc_info=log.isEnabledFor(logging.DEBUG))
-
-
-@contextmanager
-def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set `stop`, so that the loop ends after its frame; the second ends the process."""
-
-    def handle(number: int, _: object) -> None:
-        if stop.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        log.info("stopping (%s)", signal.Signals(number).name)
-        stop.set()
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

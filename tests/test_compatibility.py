@@ -20,7 +20,7 @@ from edge.commands.parser import build_parser
 from edge.config.reading import Config, as_tables, load_config
 from edge.doctor.report import all_checks
 from edge.errors import ConfigError, MaskEdgeError, UsageError
-from edge.host.logs import set_up_logging
+from edge.host.logs import flush_log, set_up_logging
 from edge.pictures.files import write_picture
 from edge.sinks.jsonl import JsonLinesConfig, JsonLinesSink
 from edge.types import Event, EventKind, Label, State, TrackStatus
@@ -236,4 +236,5 @@ def test_the_log_as_json(capsys):
         raise ValueError("broken")
     except ValueError:
         logging.getLogger("edge.test").exception("it broke")
+    flush_log()
     assert_all_there("log", json.loads(capsys.readouterr().err))

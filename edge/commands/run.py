@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import threading
 from typing import TYPE_CHECKING
 
 from edge.commands.options import Commands, configure, jsonl_table, with_sinks
+from edge.commands.runner import FAILED, INTERRUPTED
 from edge.config.reading import Config
+from edge.host.ending import Ending, StoppedError
 from edge.host.logs import thread_errors_logged
 
 if TYPE_CHECKING:
@@ -41,18 +44,23 @@ def handle(arguments: argparse.Namespace) -> int:
 
 
 def run_door(config: Config, source: Source | None = None) -> int:
-    """Open the door and run it until its source ends or a signal comes. Returns the exit code.
+    """Open the door and run it until its source ends or a signal comes.
 
-    source: taken instead of the configured one.
+    source: instead of the configured one.
+
+    Returns the exit code: 1 where results that were to be stored are lost.
     """
-    from edge.door import open_door
-    from edge.host.sdnotify import Notifier, Supervision
-    from edge.host.service_state import StateFile
-    from edge.loop import stop_on_signals
-
     stop = threading.Event()
-    supervision = Supervision(Notifier(), StateFile.of_service())
-    door = open_door(config, stop.set, source)
-    with stop_on_signals(stop), thread_errors_logged():
-        door.run(config.source.stale_after_s, stop, supervision)
-    return 0
+    with Ending(stop) as ending, thread_errors_logged():
+        from edge.door import open_door
+        from edge.host.sdnotify import Notifier, Supervision
+        from edge.host.service_state import StateFile
+
+        supervision = Supervision(Notifier(), StateFile.of_service())
+        try:
+            with open_door(config, stop.set, source) as door:
+                ending.opened()
+                lost = door.run(config.source.stale_after_s, stop, supervision)
+        except StoppedError as stopped:
+            return INTERRUPTED if stopped.number is signal.SIGINT else 0
+    return FAILED if lost else 0

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -16,6 +17,16 @@ FAILED = 1
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 plus the number of SIGINT, as shells have it."""
+
+MACHINE_AT_FAULT = {
+    errno.ENOSPC: "make room, or write somewhere else",
+    errno.EDQUOT: "make room, or write somewhere else",
+    errno.EROFS: "this file system can only be read; its disk may be broken: `sudo dmesg | tail`",
+    errno.EIO: "the disk or device answers with an error: `sudo dmesg | tail`",
+    errno.EMFILE: "too many files are open",
+    errno.ENFILE: "too many files are open on this machine",
+}
+"""Errors of the operating system that say enough, and what to do about each."""
 
 STDOUT = 1
 """File descriptor of stdout."""
@@ -30,7 +41,8 @@ def run_to_exit_code(command: Callable[[], int], show: Callable[[str], object], 
     """
     try:
         code = command()
-        sys.stdout.flush()  # a closed pipe must raise here, where it is handled
+        if sys.stdout is not None:  # it was closed before the program began (`>&-`)
+            sys.stdout.flush()  # a closed pipe or a full disk must show here, where it is handled
         return code
     except BrokenPipeError:
         silence_stdout()
@@ -42,6 +54,8 @@ def run_to_exit_code(command: Callable[[], int], show: Callable[[str], object], 
         if debug:
             raise
         show(describe(error))
+        if isinstance(error, OSError) and not isinstance(error, MaskEdgeError):  # perhaps of stdout itself
+            silence_stdout()
         return error.exit_code if isinstance(error, MaskEdgeError) else FAILED
 
 
@@ -49,6 +63,11 @@ def describe(error: Exception) -> str:
     """One line: what went wrong and what to do next. An error that nobody expected should be reported."""
     if isinstance(error, MaskEdgeError):
         return one_line(error)
+    if isinstance(error, MemoryError):
+        return "the memory is used up; close other programs, or give it smaller pictures"
+    if isinstance(error, OSError) and error.errno in MACHINE_AT_FAULT:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; {MACHINE_AT_FAULT[error.errno]}"
     return f"{one_line(error)}: not foreseen; run it again with --debug, and report what it prints"
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
+import signal
+import stat
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import QueueHandler
 from typing import TextIO
 
 from edge.errors import one_line
@@ -31,6 +35,9 @@ JOURNAL_PRIORITIES = {
 
 REPEATS_S = 600.0
 """Seconds after a line in which the same line is not written again, only counted."""
+
+FLUSH_S = 2.0
+"""Seconds that the end of the program waits for what is still to be written."""
 
 NEVER_HELD_BACK = {"never_held_back": True}
 """For `extra=`: this line is written however often it comes.
@@ -104,6 +111,11 @@ class LogHandler(logging.StreamHandler[TextIO]):
         if repeated.count == 0:
             super().emit(record)
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A line that cannot be written is gone. Where a reader has left (`| head`), the program ends."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError) and _is_pipe(self.stream):
+            signal.raise_signal(signal.SIGTERM)
+
     def close(self) -> None:
         """Write the counts that are still open; called at the interpreter's end."""
         if not self.stream.closed:
@@ -123,6 +135,68 @@ class LogHandler(logging.StreamHandler[TextIO]):
                 )
 
 
+class LogQueue(QueueHandler):
+    """Hands records to a thread that writes them: a log that nobody reads must not hold up the door.
+
+    What does not fit into the queue is lost; the log says how many lines that were when it is read again.
+    """
+
+    def __init__(self, writer: LogHandler, size: int = 1000) -> None:
+        self.records: queue.Queue[logging.LogRecord | threading.Event] = queue.Queue(size)
+        super().__init__(self.records)
+        self.writer, self.lost = writer, 0
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The text is made now: what it tells of may change before it is written."""
+        record.msg, record.args = record.getMessage(), None
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        try:
+            self.records.put_nowait(record)
+        except queue.Full:
+            self.lost += 1
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until all that was logged so far is written. False: it was not, within `timeout_s` seconds."""
+        written = threading.Event()
+        try:
+            self.records.put(written, timeout=timeout_s)
+        except queue.Full:
+            return False
+        return written.wait(timeout_s)
+
+    def close(self) -> None:
+        if self.drain(FLUSH_S):
+            self.writer.close()
+        super().close()
+
+    def _write(self) -> None:
+        while True:
+            item = self.records.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            lost, self.lost = self.lost, 0
+            if lost:
+                self.writer.handle(
+                    _record(logging.WARNING, f"{lost} lines of the log were lost: nobody read it")
+                )
+            self.writer.handle(item)
+
+
+def _record(level: int, text: str) -> logging.LogRecord:
+    return logging.LogRecord(__name__, level, __file__, 0, text, None, None)
+
+
+def flush_log(timeout_s: float | None = None) -> bool:
+    """Wait until the log is written, FLUSH_S seconds at most. False: nobody reads it."""
+    queues = [handler for handler in logging.getLogger().handlers if isinstance(handler, LogQueue)]
+    return all(handler.drain(FLUSH_S if timeout_s is None else timeout_s) for handler in queues)
+
+
 def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.environ) -> None:
     """Send all logging to stderr.
 
@@ -134,7 +208,7 @@ def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.e
     plain: logging.Formatter = logging.Formatter("%(message)s") if journal else _TextFormatter()
     inner = _JsonFormatter() if style == "json" else plain
     handler.setFormatter(_JournalFormatter(inner) if journal else inner)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[LogQueue(handler)], force=True)
 
 
 def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
@@ -151,13 +225,21 @@ def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.enviro
 
 def report_error(text: str) -> None:
     """Say why a command ends: as a line of the log for machines, without time and level for a person."""
-    ours = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler))
-    handler = next(ours, None)
-    if handler is None or isinstance(handler.formatter, _TextFormatter):
-        prefix = "<3>" if handler is None and writes_to_journal(sys.stderr) else ""
-        print(f"{prefix}mask-edge: {text}", file=sys.stderr)
-    else:
+    queues = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogQueue))
+    ours = next(queues, None)
+    if ours is None:
+        _print_error(("<3>" if writes_to_journal(sys.stderr) else "") + f"mask-edge: {text}")
+    elif not isinstance(ours.writer.formatter, _TextFormatter):
         log.error("%s", text)
+    elif ours.drain(FLUSH_S):  # else nobody reads stderr, and the program would wait for ever
+        _print_error(f"mask-edge: {text}")
+
+
+def _print_error(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):  # stderr is closed, or was from the start
+        pass
 
 
 @contextmanager
@@ -181,6 +263,13 @@ def _report_thread(arguments: threading.ExceptHookArgs) -> None:
         one_line(error),
         exc_info=error if log.isEnabledFor(logging.DEBUG) else None,
     )
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _duration(seconds: float) -> str:

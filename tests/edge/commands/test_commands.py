@@ -185,7 +185,7 @@ def test_jsonl_on_stdout_is_nothing_but_json(pictures):
     assert "PASS" in result.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_ends_a_live_run_cleanly(number, tmp_path):
     path = tmp_path / "a.jsonl"
     command = [

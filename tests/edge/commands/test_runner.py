@@ -1,12 +1,13 @@
 """The one runner of all commands: each kind of error gives one line and its exit code."""
 
+import errno
 import os
 import subprocess
 import sys
 
 import pytest
 
-from edge.commands.runner import run_to_exit_code
+from edge.commands.runner import describe, run_to_exit_code
 from edge.errors import ConfigError, DataError, UsageError
 from tests.builders import ROOT
 
@@ -71,7 +72,7 @@ def test_an_exit_of_the_command_itself_goes_through():
 def test_a_reader_that_goes_away_is_no_noise():
     """As in `python -m training.evaluate ... | head -1`: exit code 1, and nothing on stderr."""
     code = (
-        "import sys; from edge.commands.runner import run_to_exit_code\n"
+        "import sys; from edge.commands.runner import describe, run_to_exit_code\n"
         "report = lambda line: print(line, file=sys.stderr)\n"
         "sys.exit(run_to_exit_code(lambda: print('x' * 10**6) or 0, report))"
     )
@@ -94,3 +95,25 @@ def test_importing_the_runner_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "the memory is used up; close other programs"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; make room"),
+        (OSError(errno.EROFS, "Read-only file system", "/x"), "/x: Read-only file system; "),
+    ],
+)
+def test_what_the_machine_lacks_is_foreseen(error, words):
+    assert describe(error).startswith(words)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
+def test_a_stdout_that_takes_nothing_is_one_line(redirection):
+    command = f"{sys.executable} -m edge config example {redirection}"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert "Traceback" not in result.stderr
+    assert "not foreseen" not in result.stderr
+    assert result.returncode == (1 if "full" in redirection else 0)
+    assert result.stderr.count("\n") <= 1

@@ -12,6 +12,8 @@ import pytest
 from edge.host.logs import (
     NEVER_HELD_BACK,
     LogHandler,
+    LogQueue,
+    flush_log,
     report_error,
     set_up_logging,
     thread_errors_logged,
@@ -35,6 +37,7 @@ def stderr_to(path):
     with path.open("w") as file, redirect_stderr(file):
         status = os.fstat(file.fileno())
         yield {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+        flush_log()
 
 
 # --- forms
@@ -43,6 +46,7 @@ def stderr_to(path):
 def test_text_has_the_time_and_the_level(capsys, root_logger):
     set_up_logging("info", "text", {})
     logging.getLogger("x").warning("careful with %s", "this")
+    flush_log()
     line = capsys.readouterr().err
     assert line.endswith(" WARNING careful with this\n")
     assert line[2] == line[5] == ":"
@@ -84,6 +88,7 @@ def test_a_stream_without_a_file_is_no_journal():
 def test_json_lines(capsys, root_logger):
     set_up_logging("info", "json", {})
     logging.getLogger("x").warning("caf\u00e9")
+    flush_log()
     entry = json.loads(capsys.readouterr().err)
     assert (entry["level"], entry["message"]) == ("warning", "caf\u00e9")
     assert entry["time"].startswith("20")
@@ -93,6 +98,7 @@ def test_json_lines(capsys, root_logger):
 def test_last_words_have_the_form_of_the_log(capsys, root_logger, style, start):
     set_up_logging("info", style, {})
     report_error("no camera")
+    flush_log()
     err = capsys.readouterr().err
     assert err.startswith(start)
     assert err.count("\n") == 1
@@ -191,7 +197,68 @@ def test_a_thread_that_ends_unforeseen_is_one_line(capsys, root_logger, level, t
         worker = threading.Thread(target=lambda: [][1], name="capture usb:0")
         worker.start()
         worker.join()
+    flush_log()
     err = capsys.readouterr().err
     assert "ERROR   thread capture usb:0 ended: IndexError: list index out of range" in err
     assert ("Traceback" in err) is traceback
     assert threading.excepthook is before
+
+
+# --- a log that nobody reads
+
+
+class Blocked(io.StringIO):
+    """A stream whose reader has stopped, until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.go, self.reached = threading.Event(), threading.Event()
+
+    def write(self, text):
+        self.reached.set()
+        self.go.wait(10)
+        return super().write(text)
+
+
+@pytest.fixture
+def blocked(root_logger):
+    stream = Blocked()
+    queue = LogQueue(LogHandler(stream), size=4)
+    root_logger.handlers[:] = [queue]
+    root_logger.setLevel(logging.INFO)
+    yield stream
+    stream.go.set()
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up_and_counts_what_is_lost(blocked):
+    for number in range(20):
+        logging.getLogger("x").info("line %d", number, extra=NEVER_HELD_BACK)
+    assert not flush_log(0.05)
+    blocked.go.set()
+    assert flush_log(5)
+    logging.getLogger("x").info("again", extra=NEVER_HELD_BACK)
+    assert flush_log(5)
+    lines = blocked.getvalue().splitlines()
+    assert "line 0" in lines
+    assert lines[-1] == "again"
+    lost = next(line for line in lines if "were lost" in line)
+    told = sum(line.startswith("line ") for line in lines)
+    assert lost == f"{20 - told} lines of the log were lost: nobody read it"
+
+
+def test_last_words_do_not_wait_for_a_reader(blocked, monkeypatch):
+    monkeypatch.setattr("edge.host.logs.FLUSH_S", 0.05)
+    logging.getLogger("x").error("broken")
+    blocked.reached.wait(5)
+    report_error("no camera")
+    logging.getLogger().handlers[0].close()
+    assert not blocked.go.is_set()
+
+
+def test_what_a_line_tells_is_what_was_true_when_it_was_logged(blocked):
+    seen = ["bare"]
+    logging.getLogger("x").info("%s", seen)
+    seen[0] = "masked"
+    blocked.go.set()
+    assert flush_log(5)
+    assert blocked.getvalue() == "['bare']\n"
