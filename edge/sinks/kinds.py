@@ -14,11 +14,11 @@ from edge.sinks.screen import kind as screen
 from edge.sinks.window import kind as window
 
 KINDS: tuple[SinkKind[Any], ...] = (
+    gpio.KIND,  # before anything that may take its time: a relay must open at once
+    screen.KIND,
     log.KIND,
     jsonl.KIND,
     snapshot.KIND,
-    gpio.KIND,
-    screen.KIND,
     window.KIND,
 )
 """In the order in which they get each result."""

@@ -24,19 +24,25 @@ A display that was unplugged has lost its settings: it must be opened again.
 """
 
 
-class ScreenSink:
-    """Shows each new message. After `blank_after_s` seconds of idle the screen goes dark: OLEDs burn in.
+SET_UP_AGAIN_S = 60.0
+"""Seconds after which an SPI display is set up again: whether it lost its power cannot be asked."""
 
-    clock: monotonic seconds.
-    Raises MissingLibraryError or SinkError; `handle` raises SinkError when the display is lost.
+
+class ScreenSink:
+    """Shows each new message. After `blank_after_s` seconds of idle the screen goes dark, because OLEDs burn
+    in.
+
+    clock: monotonic seconds. Raises MissingLibraryError or SinkError with the cure, also from `handle` when
+    the display is lost.
     """
 
     name = "screen"
+    lost = 0
 
     def __init__(self, config: ScreenConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self._config, self._clock = config, clock
         self._shown: Message | None = None
-        self._changed_at = self._asked_at = clock()
+        self._changed_at = self._asked_at = self._set_up_at = clock()
         self._dark = False
         load_font(DETAIL_PX)  # a missing font is an error now, not at every frame
         self._display: Any = open_display(config)
@@ -46,6 +52,8 @@ class ScreenSink:
             return
         now, message = self._clock(), message_for(result)
         try:
+            if self._forgets() and now - self._set_up_at >= SET_UP_AGAIN_S:
+                self._set_up_again(now)
             if message != self._shown:
                 self._draw(message)
                 self._shown, self._changed_at, self._asked_at = message, now, now
@@ -63,6 +71,16 @@ class ScreenSink:
         display, self._display = self._display, None
         if display is not None:
             display.close()
+
+    def _forgets(self) -> bool:
+        """An SPI display cannot say whether it is there: without power it forgets its settings."""
+        return not self._config.on_i2c and self._config.device != "dummy" and not self._dark
+
+    def _set_up_again(self, now: float) -> None:
+        """Close and open it, so that it gets its settings; the message is then drawn as a new one."""
+        self._display.close()
+        self._display = open_display(self._config)
+        self._shown, self._set_up_at = None, now
 
     def _draw(self, message: Message) -> None:
         if self._dark:

@@ -18,7 +18,7 @@ from edge.host.header import HEADER
         ('active_low = "relais"\n', "gpio.active_low names 'relais', which is not one of all, led"),
         ('relay_on = "idle"\n', "'idle' is not one of pass, deny"),
         ("relay_max_on_s = 0\n", "relay_max_on_s = 0.0 is below 0.1"),
-        ("active_low = true\n", "gpio.active_low = True is a bool, a str is needed"),
+        ("active_low = true\n", "gpio.active_low = True is true or false, a text in quotes is needed"),
     ],
 )
 def test_mistakes_are_one_line_with_the_file(tmp_path, text, words):

@@ -1,10 +1,12 @@
 """The relay: when it closes, and all that opens it."""
 
 import logging
+import threading
 from dataclasses import replace
 
 import pytest
 
+from edge.host.safety import make_all_safe
 from edge.types import State
 from tests.edge.sinks.builders import make_result
 from tests.edge.sinks.gpio.builders import ALL, levels, until
@@ -81,3 +83,54 @@ def test_the_watch_runs_by_itself(make, factory):
     sink = make(replace(ALL, stale_after_s=0.5))
     sink.handle(make_result(State.PASS))
     until(lambda: levels(factory, 26) == [0], 3)
+
+
+class BlockedLog(logging.Handler):
+    """A log that nobody reads: whoever says something waits."""
+
+    def __init__(self):
+        super().__init__()
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def emit(self, record):
+        self.reached.set()
+        self.go.wait(10)
+
+
+@pytest.fixture
+def blocked_log():
+    root, log = logging.getLogger(), BlockedLog()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = [log]
+    root.setLevel(logging.INFO)
+    yield log
+    log.go.set()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_log_that_nobody_reads_does_not_keep_the_relay_closed(make, factory, blocked_log):
+    """The loop waits in the log, holding the log's lock; the guard opens the relay before it says so."""
+    now = [0.0]
+    sink = make(replace(ALL, stale_after_s=3.0), clock=lambda: now[0])
+    loop = threading.Thread(target=lambda: sink.handle(make_result(State.PASS)), daemon=True)
+    loop.start()  # a mock says what the lamps do: it waits there
+    assert blocked_log.reached.wait(5)
+    assert levels(factory, 26) == [1]
+    now[0] = 3.1
+    guard = threading.Thread(target=sink.fail_safe_if_stale, daemon=True)
+    guard.start()
+    until(lambda: levels(factory, 26) == [0])
+    blocked_log.go.set()
+    loop.join(5)
+    guard.join(5)
+
+
+def test_the_end_opens_the_relay_whatever_the_other_threads_are_doing(make, factory, blocked_log):
+    sink = make()
+    threading.Thread(target=lambda: sink.handle(make_result(State.PASS)), daemon=True).start()
+    assert blocked_log.reached.wait(5)
+    with sink._lock:  # somebody holds it and does not come back
+        make_all_safe(2)
+        assert levels(factory, 26) == [0]
+    blocked_log.go.set()

@@ -71,3 +71,16 @@ def test_the_dummy_shows_the_picture_and_the_log_says_it(caplog):
     ]
     assert np.asarray(sink._display.image)[2, 2].tolist() == list(layout.WORDS_AND_GROUND[State.DENY][1])
     sink.close()
+
+
+def test_an_spi_display_is_set_up_again_at_a_slow_beat(counting, now):
+    """It may have lost its power, and has no way to say so; an I2C one is asked."""
+    for device, beats in (("st7735", 2), ("ssd1306", 0)):
+        counting.calls.clear()
+        sink = ScreenSink(ScreenConfig(device=device, blank_after_s=0), lambda: now[0])
+        for second in range(130):
+            now[0] = float(second)
+            sink.handle(EVERY_MESSAGE["pass"])
+        now[0] = 0.0
+        assert counting.calls.count("close") == beats
+        assert counting.calls.count("draw") == 1 + beats
