@@ -8,6 +8,9 @@ from typing import Any
 
 _KEY = "option"
 
+LARGEST_INT, LARGEST_FLOAT = 2**31 - 1, 1e9
+"""No setting needs a larger number, and many a library fails on one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

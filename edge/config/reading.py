@@ -8,7 +8,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import math
+import os
 import re
+import stat
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -16,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.config.option import Option, option_of
+from edge.config.option import LARGEST_FLOAT, LARGEST_INT, Option, option_of
 from edge.config.tables import (
     AcceleratorConfig,
     CameraConfig,
@@ -31,6 +34,19 @@ from edge.sinks import kinds
 from edge.sinks.base import SinkKind
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
+MOST_BYTES = 2**20
+"""A configuration file has some kilobytes."""
+
+KINDS_OF_VALUES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text in quotes",
+    list: "a list",
+    dict: "a table",
+}
+"""What a value is, in words."""
+
 DOOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A door's name can stand in a path, an address or a topic without quoting."""
 
@@ -109,20 +125,37 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
 def read_file(path: Path) -> Tables:
     """The tables of a TOML file, unchecked. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            data = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read ({error.strerror})",
-            "`python -m edge config example` prints one to start from",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        data = tomllib.loads(_read_text(path))
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not valid TOML (too many brackets inside each other)") from error
+    except ValueError as error:  # TOML's own errors, wrong UTF-8, a number of too many digits
         raise ConfigError(f"{path}: not valid TOML ({error})") from error
     for name, keys in data.items():
         if not isinstance(keys, dict):
             known = ", ".join(f"[{table}]" for table in _tables())
             raise ConfigError(f"{path}: {name!r} stands outside any table", f"the tables are {known}")
     return data
+
+
+def _read_text(path: Path) -> str:
+    """A configuration file as text, without the byte order mark of some editors. Raises ConfigError."""
+    start = "`python -m edge config example` prints one to start from"
+    try:
+        descriptor = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # a pipe must not be waited for
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})", start
+        ) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigError(f"{path}: not a regular file", start)
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ConfigError(f"{path}: larger than {MOST_BYTES // 2**20} MB, no configuration", start)
+    return data.decode("utf-8-sig")
 
 
 def example() -> str:
@@ -202,16 +235,47 @@ def _nearest(word: str, known: Mapping[str, object]) -> str:
 def _checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
     """The value; an integer becomes a float where one is needed. Raises ConfigError."""
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) <= LARGEST_FLOAT else math.inf
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{where} = {value!r} is a {type(value).__name__}, a {kind.__name__} is needed")
+        raise ConfigError(
+            f"{where} = {_shown(value)} is {KINDS_OF_VALUES.get(type(value), 'of another kind')}, "
+            f"{KINDS_OF_VALUES[kind]} is needed"
+        )
     if allowed.choices and value not in allowed.choices:
-        raise ConfigError(f"{where} = {value!r} is not one of {', '.join(map(str, allowed.choices))}")
-    if allowed.minimum is not None and value < allowed.minimum:
-        raise ConfigError(f"{where} = {value!r} is below {allowed.minimum}")
-    if allowed.maximum is not None and value > allowed.maximum:
-        raise ConfigError(f"{where} = {value!r} is above {allowed.maximum}")
+        raise ConfigError(f"{where} = {_shown(value)} is not one of {', '.join(map(str, allowed.choices))}")
+    if kind is str:
+        _check_text(value, where)
+    if kind in (int, float):
+        _check_number(value, allowed, where)
     return value
+
+
+def _check_text(value: str, where: str) -> None:
+    odd = next((character for character in value if not character.isprintable()), None)
+    if odd is not None:
+        raise ConfigError(f"{where} holds a character that cannot be printed ({odd!r})", "take it out")
+
+
+def _check_number(value: float, allowed: Option, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(
+            f"{where} is not a finite number of a size that makes sense", "give an ordinary number"
+        )
+    largest = LARGEST_INT if isinstance(value, int) else LARGEST_FLOAT
+    maximum = largest if allowed.maximum is None else allowed.maximum
+    if allowed.minimum is not None and value < allowed.minimum:
+        raise ConfigError(f"{where} = {_shown(value)} is below {allowed.minimum}")
+    if abs(value) > maximum:
+        raise ConfigError(f"{where} = {_shown(value)} is above {maximum:g}")
+
+
+def _shown(value: object) -> str:
+    """A value as it stands in a message; a long one is cut."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no number of more than 4,300 digits
+        return "a number of more than 4,300 digits"
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def _from_environment(environment: Mapping[str, str]) -> Tables:

@@ -30,7 +30,9 @@ class SourceConfig:
         False,
         "true: wait for a camera that is not there at the start, as a service does; false: that is an error",
     )
-    stale_after_s: float = option(2.0, "seconds without a frame after which the decision is uncertain", 0.1)
+    stale_after_s: float = option(
+        2.0, "seconds without a frame after which the decision is uncertain", 0.1, 60
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class GpioConfig:
         5.0,
         "seconds that the relay stays closed, at most; it closes again only after the decision has changed",
         0.1,
+        600,
     )
     active_low: str = option(
         "",
@@ -51,6 +52,7 @@ class GpioConfig:
         3.0,
         "seconds without a decision (the loop hangs) after which lamps show uncertain and the relay opens",
         0.5,
+        60,
     )
     factory: str = option(
         "auto",

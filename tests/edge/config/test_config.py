@@ -1,8 +1,27 @@
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import get_type_hints
+
 import pytest
 
 from edge.config.reading import Config, as_toml, example, load_config
 from edge.errors import ConfigError
 from edge.sinks import snapshot
+from edge.sinks.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class Own:
+    """A table that is no sink's."""
+
+    name: str
+    table: type
+
+
+OWN = [
+    Own(name, type(table)) for name, table in Config().tables().items() if name not in {k.name for k in KINDS}
+]
 
 
 def write(tmp_path, text):
@@ -35,10 +54,10 @@ def test_file_environment_and_flags_win_in_this_order(tmp_path):
         ("[sorce]\n", r"config.toml: unknown table \[sorce\]; did you mean 'source'\?"),
         ("[source]\nurl = 'x'\n", r"unknown key 'url' in \[source\]; did you mean 'uri'\?"),
         ("[source]\nzzzzz = 1\n", r"unknown key 'zzzzz' in \[source\]; known are uri, width"),
-        ("[source]\nfps = 'ten'\n", r"source.fps = 'ten' is a str, a int is needed"),
-        ("[source]\nfps = true\n", r"source.fps = True is a bool"),
+        ("[source]\nfps = 'ten'\n", r"source.fps = 'ten' is a text in quotes, a whole number is needed"),
+        ("[source]\nfps = true\n", r"source.fps = True is true or false"),
         ("[source]\nfps = 0\n", r"source.fps = 0 is below 1"),
-        ("[snapshot]\nblur = 1\n", r"snapshot.blur = 1 is a int, a bool is needed"),
+        ("[snapshot]\nblur = 1\n", r"snapshot.blur = 1 is a whole number, true or false is needed"),
         ("[log]\nlevel = 'loud'\n", r"'loud' is not one of debug, info"),
         ("uri = 'x'\n", r"'uri' stands outside any table"),
         ("[source\n", r"not valid TOML"),
@@ -63,7 +82,7 @@ def test_mistakes_in_the_environment_are_errors_too(name, value):
 
 def test_booleans_in_the_environment():
     assert load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "false"}).of(snapshot.KIND).blur is False
-    with pytest.raises(ConfigError, match="bool"):
+    with pytest.raises(ConfigError, match="true or false is needed"):
         load_config(None, {"MASK_EDGE_SNAPSHOT_BLUR": "maybe"})
 
 
@@ -87,3 +106,67 @@ def test_what_show_prints_can_be_read_back(tmp_path):
         None, {"MASK_EDGE_SOURCE_URI": 'a "quoted" name', "MASK_EDGE_DECISION_HOLD_S": "1.5"}
     )
     assert load_config(write(tmp_path, as_toml(config)), {}) == config
+
+
+NUMBERS = [
+    (kind.name, item.name, hint)
+    for kind in [*OWN, *KINDS]
+    for item in fields(kind.table)
+    for hint in [get_type_hints(kind.table)[item.name]]
+    if hint in (int, float)
+]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e300", "1" + "0" * 400, "1" + "0" * 5000])
+@pytest.mark.parametrize(("table", "key", "kind"), NUMBERS)
+def test_no_number_that_makes_no_sense_gets_past(tmp_path, table, key, kind, value):
+    for path, environment in [
+        (write(tmp_path, f"[{table}]\n{key} = {value}\n"), {}),
+        (None, {f"MASK_EDGE_{table}_{key}".upper(): value}),
+    ]:
+        with pytest.raises(ConfigError) as caught:
+            load_config(path, environment)
+        assert caught.value.exit_code == 78
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[gpio]\nstale_after_s = 61\n", "is above 60"),
+        ("[gpio]\nrelay_max_on_s = 601\n", "is above 600"),
+        ("[source]\nstale_after_s = 61\n", "is above 60"),
+        ("a = " + "[" * 100_000, "not valid TOML"),
+        ("[a." + "b." * 50_000 + "c]\nd = 1", "not valid TOML|unknown table"),
+        ("[source]\nuri = 'a\\u0000b'\n".replace("'", '"'), "cannot be printed"),
+        ("\x00", "not valid TOML"),
+        ("x" * 2**21, "no configuration"),
+    ],
+)
+def test_what_no_configuration_is_is_one_line_and_exit_code_78(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_config(write(tmp_path, text), {})
+    assert caught.value.exit_code == 78
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_taken_for_what_it_is(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes("\ufeff[source]\nuri = 'demo'\n".encode())
+    assert load_config(path, {}).source.uri == "demo"
+    path.write_bytes("[source]\nuri = 'demo'\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load_config(path, {})
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "nothing"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "config.toml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    with pytest.raises(ConfigError, match="config example"):
+        load_config(path, {})
