@@ -57,6 +57,8 @@ class ListSource:
 
 
 class ListSink:
+    lost = 0
+
     def __init__(self, name="list", fail_at=None):
         self.name, self.fail_at, self.results, self.closed = name, fail_at, [], 0
 

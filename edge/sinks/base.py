@@ -23,6 +23,10 @@ class Sink(Protocol):
 
     name: str
 
+    @property
+    def lost(self) -> int:
+        """Results that were to be stored and could not; they are also said."""
+
     def handle(self, result: FrameResult) -> None:
         """Show or store the result. What cannot be shown or stored is counted and logged, not raised."""
 
@@ -100,6 +104,10 @@ class BackgroundSink:
         self._closed = False
         self._failure: Exception | None = None
         self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        return self._sink.lost
 
     def handle(self, result: FrameResult) -> None:
         if self._failure is not None:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from edge.config.option import option
-from edge.errors import SinkError
 from edge.sinks.base import Sink, SinkKind, Surroundings
+from edge.sinks.lines import LineFile, LineQueue, Lines
 from edge.types import BoundingBox, Cause, Decision, Event, FrameResult, State, Track
-
-log = logging.getLogger(__name__)
 
 SCHEMA = 1
 """Version of the line's keys. New keys may come without a new number; no key goes or changes its meaning."""
@@ -35,42 +29,40 @@ class JsonLinesConfig:
 
 
 class JsonLinesSink:
-    """Appends lines to a file, or writes them to stdout for `-`.
+    """Appends to a file or a named pipe, or writes to stdout for `-`.
 
-    A line that cannot be written (disk full) is lost: `lost` counts such lines, and the log tells of them.
-
-    door: the door's name.
-    wall_time: stamp each line with the time of day. False for files: then a run can be repeated to the byte.
-    Raises SinkError where the file cannot be opened.
+    door: the door's name. live: lines carry the time of day and are written by a thread of its own, so that a
+    reader that stops holds up nothing; lines of a file wait for their reader, and can be repeated to the
+    byte. Raises SinkError where the file cannot be opened.
     """
 
     name = "jsonl"
 
-    def __init__(self, config: JsonLinesConfig, door: str = "door", wall_time: bool = True) -> None:
-        self.lost = 0
-        self._path, self._door, self._wall_time = config.path, door, wall_time
+    def __init__(self, config: JsonLinesConfig, door: str = "door", live: bool = True) -> None:
+        self._door, self._live = door, live
         self._every_frame = config.frames == "all"
         self._last: tuple[State, Cause, str, str | None] | None = None
-        self._broken_line = False
-        self._descriptor = _open(config.path)
+        file = LineFile(config.path)
+        self._lines: Lines = LineQueue(file, config.path) if live else file
+
+    @property
+    def lost(self) -> int:
+        return self._lines.lost
 
     def handle(self, result: FrameResult) -> None:
         decision = result.decision
         state = decision.state, decision.cause, decision.detail, result.degraded
         if self._every_frame or result.events or state != self._last:
-            self._write(json.dumps(self._entry(result), ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(self._entry(result), ensure_ascii=False)
+            self._lines.write(text.encode("utf-8", "backslashreplace") + b"\n")
         self._last = state
 
     def close(self) -> None:
-        if self._descriptor > 2:
-            os.close(self._descriptor)
-            if self.lost:
-                log.error("%s: %d lines were lost", self._path, self.lost)
-        self._descriptor = -1
+        self._lines.close()
 
     def _entry(self, result: FrameResult) -> dict[str, Any]:
         entry: dict[str, Any] = {"schema": SCHEMA, "door": self._door}
-        if self._wall_time:
+        if self._live:
             entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
         if result.frame is not None:
             entry |= {"frame": result.frame.index, "at": round(result.frame.captured_at, 3)}
@@ -82,39 +74,6 @@ class JsonLinesSink:
         entry["events"] = [_event_entry(event) for event in result.events]
         entry["tracks"] = [_track_entry(track) for track in result.tracks]
         return entry
-
-    def _write(self, line: bytes) -> None:
-        data = b"\n" + line if self._broken_line else line
-        try:
-            written = os.write(self._descriptor, data)
-            if written == len(data):
-                self._broken_line = False
-                return
-            self._broken_line, cause = True, "only a part could be written"
-        except BrokenPipeError:
-            raise  # nobody reads stdout any more: the program has no reader left
-        except OSError as error:
-            cause = error.strerror or str(error)
-        self._count_lost(cause)
-
-    def _count_lost(self, cause: str) -> None:
-        """Log the 1st, 2nd, 4th, 8th ... lost line: the log must not fill what is left of the disk."""
-        self.lost += 1
-        if self.lost & (self.lost - 1) == 0:
-            log.error("%s: %s; %d lines lost so far, the loop goes on", self._path, cause, self.lost)
-
-
-def _open(path: str) -> int:
-    if path == "-":
-        sys.stdout.flush()
-        return 1
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    except OSError as error:
-        raise SinkError(
-            f"{path}: cannot be written ({error.strerror})", "choose another path for --jsonl"
-        ) from error
 
 
 def decision_entry(decision: Decision) -> dict[str, Any]:
@@ -157,7 +116,7 @@ def _is_on(config: JsonLinesConfig) -> bool:
 
 
 def _build(config: JsonLinesConfig, door: Surroundings) -> Sink:
-    return JsonLinesSink(config, door.door, wall_time=door.live)
+    return JsonLinesSink(config, door.door, live=door.live)
 
 
 def _switch_on(config: JsonLinesConfig) -> JsonLinesConfig:

@@ -55,6 +55,7 @@ class LogSink:
     """
 
     name = "log"
+    lost = 0
 
     def __init__(
         self,

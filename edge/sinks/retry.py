@@ -35,6 +35,10 @@ class RetryingSink:
         self._closed = False
         self._open()
 
+    @property
+    def lost(self) -> int:
+        return 0 if self._sink is None else self._sink.lost
+
     def handle(self, result: FrameResult) -> None:
         if self._closed or (self._sink is None and not (self._back_off.due and self._open())):
             return

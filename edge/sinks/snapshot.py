@@ -50,6 +50,7 @@ class SnapshotSink:
     """
 
     name = "snapshot"
+    lost = 0
 
     def __init__(self, config: SnapshotConfig) -> None:
         """Raises SinkError where the folder cannot be made."""

@@ -36,6 +36,7 @@ class WindowSink:
     """
 
     name = "window"
+    lost = 0
 
     def __init__(self, config: WindowConfig, on_quit: Callable[[], None]) -> None:
         self._config, self._on_quit = config, on_quit

@@ -22,7 +22,7 @@ def read_lines(path: Path) -> list[dict]:
 
 def test_json_lines_hold_what_changed(tmp_path):
     path = tmp_path / "a.jsonl"
-    sink = JsonLinesSink(JsonLinesConfig(str(path)), "front", wall_time=False)
+    sink = JsonLinesSink(JsonLinesConfig(str(path)), "front", live=False)
     event = Event(EventKind.NEW, 1, None, Label.WITH_MASK, 0.0)
     for index in range(6):
         sink.handle(make_result(index=index, at=index / 10, events=[event] if index == 4 else ()))
@@ -67,7 +67,7 @@ def test_json_lines_are_appended(tmp_path):
 
 def test_a_full_disk_loses_lines_not_the_loop(caplog):
     """/dev/full refuses every write with ENOSPC, as a full card does."""
-    sink = JsonLinesSink(JsonLinesConfig("/dev/full", "all"))
+    sink = JsonLinesSink(JsonLinesConfig("/dev/full", "all"), live=False)
     for index in range(9):
         sink.handle(make_result(index=index))
     sink.close()
@@ -79,12 +79,21 @@ def test_a_full_disk_loses_lines_not_the_loop(caplog):
 
 
 def test_a_line_that_was_cut_by_a_full_disk_does_not_spoil_the_next(tmp_path, monkeypatch):
+    import errno
     import os
 
     path = tmp_path / "a.jsonl"
-    sink = JsonLinesSink(JsonLinesConfig(str(path), "all"))
+    sink = JsonLinesSink(JsonLinesConfig(str(path), "all"), live=False)
     real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:10]))
+    taken = []
+
+    def full_after_ten_bytes(descriptor, data):
+        if taken:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken.append(data)
+        return real(descriptor, data[:10])
+
+    monkeypatch.setattr(os, "write", full_after_ten_bytes)
     sink.handle(make_result(index=0))
     monkeypatch.setattr(os, "write", real)
     sink.handle(make_result(index=1))
