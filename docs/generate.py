@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from edge.commands.main import build_parser
+from edge.commands.parser import build_parser
 from edge.config.option import option_of
 from edge.config.reading import Config
 
@@ -71,7 +71,23 @@ def rooms() -> Iterator[str]:
         )
 
 
+def arrows() -> Iterator[str]:
+    """The layers that `tests/test_architecture.py` holds, from the bottom to the top."""
+    tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8"))
+    value = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "LAYERS"
+    )
+    yield ""
+    for number, layer in enumerate(ast.literal_eval(value), start=1):
+        yield f"{number}. {', '.join(f'`{entry}`' for entry in layer)}"
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "arrows": arrows,
     "commands": commands,
     "configuration": configuration,
     "rooms": rooms,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands.main import build_parser
+from edge.commands.parser import build_parser
 from tests.builders import ROOT
 from tests.docs.pages import PAGES, code_lines, command_lines, name
 
