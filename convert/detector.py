@@ -24,17 +24,12 @@ from edge.inference.card import load_card
 from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from training.datasets.scenes import Scene
-from training.detector.evaluate import (
-    evaluate_detector,
-    judge_scenes,
-    load_detector,
-    read_shape,
-    select_scenes,
-    shape_entry,
-)
-from training.detector.metrics import Judged, average_precision, best_threshold
-from training.detector.network import LIGHT, TRUNKS, DetectorShape, build_detector
-from training.detector.report import keras_finder
+from training.detector.coco import Judged
+from training.detector.evaluate import evaluate_detector, load_detector, select_scenes
+from training.detector.judging import judge_scenes, keras_finder
+from training.detector.metrics import average_precision, best_threshold
+from training.detector.network import LIGHT, TRUNKS, build_detector
+from training.detector.shape import DetectorShape, read_shape, shape_entry
 
 WHAT_IS_MEASURED = "AP by pycocotools at IoU 0.35 and 0.50, recall at the score threshold and IoU 0.35; faces of 20 px and more at long side 640 unless by_height"
 

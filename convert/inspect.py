@@ -21,8 +21,9 @@ from convert.edgetpu.verdicts import (
     judge,
     refusals,
 )
+from convert.tables import format_table
 from training.commands import run_command
-from training.flatbuffer import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from training.tflite_graph import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 
 def tensor_entry(tensor: Tensor) -> dict[str, Any]:
@@ -95,16 +96,6 @@ def totals(graph: Graph) -> dict[str, int]:
 def mapped_wholly(report: dict[str, Any]) -> bool:
     """True where every operation is expected on the Edge TPU, and nothing is known against the file."""
     return not report["refused"] and report["totals"]["edgetpu"] == report["totals"]["ops"]
-
-
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Columns under their names; `right` says which are numbers. The last column is not padded."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    lines = []
-    for row in (header, *rows):
-        cells = [cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def _shape(tensors: Sequence[dict[str, Any]]) -> str:

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from convert.inspect import format_table
+from convert.tables import format_table
 from edge.errors import ModelError
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import normalise, quantise
 from edge.types import Pixels
-from training.flatbuffer import Graph, Op, Tensor, read_graph
+from training.tflite_graph import Graph, Op, Tensor, read_graph
 
 T = TypeVar("T")
 Doubles = npt.NDArray[np.float64]

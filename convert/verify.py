@@ -10,70 +10,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from convert.edgetpu.device import edgetpu_entry, run_on_edgetpu
-from convert.export import float_model
-from convert.layers import draw, layer_entries, layers_text
-from edge.errors import DataError
+from convert.classifier import verify
+from convert.layers import layers_text
 from edge.inference.card import load_card
-from edge.pictures.files import read_picture
-from edge.preprocess import resize
-from training.classifier.metrics import classification_metrics
 from training.commands import run_command
-from training.datasets.samples import present_labels
-from training.evaluate import Floats, KerasScorer, TFLiteScorer, score_samples, select_samples
 
 WORST = 12
 """Layers in the table; --json has all."""
-
-
-def compare(float_scores: Floats, int8_scores: Floats) -> dict[str, float]:
-    """How far two models' scores, each float (N, K), lie apart over the same pictures."""
-    difference = np.abs(float_scores - int8_scores)
-    return {
-        "agreement": float(np.mean(float_scores.argmax(axis=1) == int8_scores.argmax(axis=1))),
-        "largest_difference": float(difference.max()),
-        "mean_difference": float(difference.mean()),
-    }
-
-
-def verify(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Agreement, and all models' figures, over the chosen pictures. Raises DataError where the models have other labels."""
-    reference, quantised = KerasScorer(arguments.float), TFLiteScorer(arguments.int8)
-    if reference.labels != quantised.labels:
-        raise DataError(
-            f"{arguments.float} says {', '.join(reference.labels)}, {arguments.int8} says {', '.join(quantised.labels)}; not the same model"
-        )
-    samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
-    present_labels(samples)
-    readable, expected, _ = score_samples(reference, samples)
-    _, got, _ = score_samples(quantised, readable)
-    compiled, why = run_on_edgetpu(quantised.model, lambda: score_samples(quantised, readable)[1])
-    truth = np.array([reference.labels.index(sample.label) for sample in readable])
-
-    def figures(scores: Floats) -> dict[str, Any]:
-        found = classification_metrics(truth, scores, reference.labels)
-        pair = found["with_without"]
-        return {"macro_f1": found["macro_f1"], "with_without": pair["balanced_accuracy"] if pair else None}
-
-    report: dict[str, Any] = {
-        "n": len(readable),
-        **compare(expected, got),
-        "float": figures(expected),
-        "int8": figures(got),
-    }
-    report["edgetpu"] = edgetpu_entry(why) | (
-        {} if compiled is None else figures(compiled) | compare(got, compiled)
-    )
-    if arguments.layers:
-        card = quantised.model.card
-        drawn = draw(readable, arguments.layer_pictures)
-        pictures = (
-            resize(sample.crop(read_picture(sample.file)), card.width, card.height) for sample in drawn
-        )
-        report["layers"] = layer_entries(float_model(reference.model), arguments.int8, pictures)
-    return report
 
 
 def classification_text(report: dict[str, Any], bound: float) -> str:

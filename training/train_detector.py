@@ -10,187 +10,29 @@ import json
 import math
 import shutil
 import sys
-from collections import Counter
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
-import numpy as np
-from tqdm import tqdm
 
 from edge.errors import DataError
 from edge.preprocess import normalise
 from training.arguments import input_size, named_number
 from training.backbones.unfold import spread_batch_norms
 from training.commands import run_command
-from training.datasets.samples import (
-    Sample,
-    difference_hash,
-    near_duplicates,
-    read_excluded,
-    read_samples,
-    write_split,
-)
-from training.datasets.scenes import (
-    BOX_CONVENTION,
-    Scene,
-    Teacher,
-    fit_convention,
-    hold_out,
-    load_pictures,
-    read_backgrounds,
-    read_scenes,
-    scene_of_face,
-    taught,
-)
-from training.detector.augment import Composer, Loaded
+from training.datasets.splits import write_split
+from training.detector.augment import Composer
 from training.detector.batches import DetectionBatches
 from training.detector.fit import fit
 from training.detector.losses import Matcher
-from training.detector.metrics import best_threshold, detection_metrics
-from training.detector.network import LIGHT, TRUNKS, DetectorShape, build_detector, shape_for
-from training.detector.report import draw_report, judge_pictures
-from training.runs import BACKUP, HISTORY, prepare_folder, read_history, recorded_arguments, start_from
+from training.detector.network import LIGHT, TRUNKS, build_detector
+from training.detector.parts import load_parts
+from training.detector.results import write_results
+from training.detector.shape import shape_for
+from training.runs import BACKUP, prepare_folder, start_from
 
 SPREAD_BATCHES = 12
 """How many batches the statistics of the batch norms are taken from before a training that starts from other weights."""
-
-IOU_THRESHOLD = 0.4
-"""Of non-maximum suppression."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The pictures of one run after checking, splitting and teaching. held_out: val and test, scenes and backgrounds, as they were labelled."""
-
-    scenes: list[Loaded]
-    faces: list[Loaded]
-    backgrounds: list[Loaded]
-    held_out: dict[str, list[Loaded]]
-    groups: dict[str, str]
-    unreadable: int
-    duplicates: int
-
-
-def load_parts(arguments: argparse.Namespace) -> Parts:
-    """Read, split and decode everything. Training pictures that repeat a held-out one are dropped, whatever their group says."""
-    listed = [scene for folder in arguments.data for scene in read_scenes(folder)]
-    excluded = read_excluded(arguments.exclude) if arguments.exclude else set()
-    empty = [scene for folder in arguments.background for scene in read_backgrounds(folder)]
-    groups = hold_out([*listed, *empty], arguments.split, arguments.test_fraction, arguments.seed)
-    loaded, unreadable = load_pictures([*listed, *empty])
-    samples = [
-        sample
-        for folder in arguments.faces
-        for sample in read_samples(folder)
-        if groups.get(sample.group, "train") == "train"
-    ]
-    cut_outs, more = load_pictures(_cut_out(sample) for sample in samples)
-    for line in unreadable + more:
-        print(f"skipped: {line}", file=sys.stderr)
-    held_out = {part: [item for item in loaded if groups[item[0].group] == part] for part in ("val", "test")}
-    train = [
-        item
-        for item in loaded
-        if groups[item[0].group] == "train" and "/".join(item[0].file.parts[-2:]) not in excluded
-    ]
-    train, repeated = _drop_repeated(train, [item for items in held_out.values() for item in items])
-    teacher = Teacher(arguments.teacher) if arguments.teacher else None
-    by_file = {sample.file: sample for sample in samples}
-    return Parts(
-        scenes=_repeat(
-            _teach([item for item in train if item[0].source != "background"], teacher, True),
-            dict(arguments.repeat),
-        ),
-        faces=_teach(
-            [(scene_of_face(by_file[scene.file], pixels), pixels) for scene, pixels in cut_outs],
-            teacher,
-            False,
-        ),
-        backgrounds=[item for item in train if item[0].source == "background"],
-        held_out=held_out,
-        groups=groups,
-        unreadable=len(unreadable) + len(more),
-        duplicates=repeated,
-    )
-
-
-def _cut_out(sample: Sample) -> Scene:
-    """A face's file as a scene that is not yet measured."""
-    return scene_of_face(sample, np.empty((1, 1, 3), np.uint8))
-
-
-def _drop_repeated(train: list[Loaded], held_out: list[Loaded]) -> tuple[list[Loaded], int]:
-    hashes, of = (
-        np.array([difference_hash(pixels) for _, pixels in items], np.uint64) for items in (train, held_out)
-    )
-    repeated = near_duplicates(hashes, of)
-    return [item for item, again in zip(train, repeated, strict=True) if not again], int(repeated.sum())
-
-
-def _teach(items: list[Loaded], teacher: Teacher | None, whole: bool) -> list[Loaded]:
-    """Boxes in our convention, and what the teacher makes of them."""
-    fitted = [(fit_convention(scene), pixels) for scene, pixels in items]
-    if teacher is None:
-        return fitted
-    progress = tqdm(fitted, desc="asking the teacher", unit="picture", mininterval=1)
-    return [(taught(scene, teacher(pixels), whole), pixels) for scene, pixels in progress]
-
-
-def _repeat(items: list[Loaded], times: dict[str, int]) -> list[Loaded]:
-    return [item for item in items for _ in range(times.get(item[0].source, 1))]
-
-
-def write_results(
-    model: keras.Model, shape: DetectorShape, parts: Parts, arguments: argparse.Namespace
-) -> dict[str, Any]:
-    """Model, history, threshold, figures and plots into `--out`; returns the figures of the part that no choice was made on."""
-    out: Path = arguments.out
-    plain = build_detector(shape, arguments.width, trunk=arguments.trunk)
-    plain.set_weights(model.get_weights())
-    plain.save(out / "model.keras")
-    (out / "history.json").write_text(
-        json.dumps(read_history(out / HISTORY), indent=1) + "\n", encoding="utf-8"
-    )
-    judged = {
-        part: judge_pictures(plain, shape, items, IOU_THRESHOLD)
-        for part, items in parts.held_out.items()
-        if items
-    }
-    threshold = best_threshold(judged["val"]) if "val" in judged else 0.5
-    figures = {part: detection_metrics(pictures, threshold) for part, pictures in judged.items()}
-    for part, pictures in judged.items():
-        draw_report(pictures, [pixels for _, pixels in parts.held_out[part]], threshold, out / part)
-    (out / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    write_config(shape, parts, arguments, threshold)
-    return figures
-
-
-def write_config(shape: DetectorShape, parts: Parts, arguments: argparse.Namespace, threshold: float) -> None:
-    """What the model needs to be used and the run to be repeated."""
-    config = {
-        "task": "detection",
-        "shape": asdict(shape),
-        "trunk": arguments.trunk,
-        "width": arguments.width,
-        "score_threshold": threshold,
-        "iou_threshold": IOU_THRESHOLD,
-        "box_convention": BOX_CONVENTION,
-        "teacher": arguments.teacher.name if arguments.teacher else None,
-        "arguments": recorded_arguments(arguments),
-        "pictures": {
-            "scenes": len(parts.scenes),
-            "faces": len(parts.faces),
-            "backgrounds": len(parts.backgrounds),
-        }
-        | {part: len(items) for part, items in parts.held_out.items()},
-        "sources": dict(sorted(Counter(scene.source for scene, _ in parts.scenes + parts.faces).items())),
-        "unreadable": parts.unreadable,
-        "near_duplicates_dropped": parts.duplicates,
-    }
-    (arguments.out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def main(arguments: argparse.Namespace) -> int:

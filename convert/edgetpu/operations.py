@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from training.flatbuffer import Op
+from training.tflite_graph import Op
 
 BYTE_TYPES = ("int8", "uint8")
 ROOM_FOR_SOFTMAX = 16_000

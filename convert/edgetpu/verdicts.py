@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from convert.edgetpu.operations import BYTE_TYPES, CHECKS, RULES, Rule
-from training.flatbuffer import Graph, Op
+from training.tflite_graph import Graph, Op
 
 COMPILER_VERSION = "16.0.384591198"
 ON_CHIP_BYTES = 8 * 2**20

@@ -13,7 +13,7 @@ from convert.edgetpu.verdicts import Where, judge, judge_op, refusals
 from convert.inspect import build_parser, inspect_model, main
 from edge.errors import MissingLibraryError, ModelError
 from tests.builders import DATA, SHARED
-from training.flatbuffer import Op, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from training.tflite_graph import Op, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 flatbuffers = pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")

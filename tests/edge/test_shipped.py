@@ -64,7 +64,7 @@ def test_the_wide_detector_sees_small_faces_that_the_other_does_not():
 @pytest.mark.shared
 def test_the_classifier_does_as_well_as_its_card_says(shared: Path):
     pytest.importorskip("sklearn", reason="the training extra is not installed: this test was NOT run")
-    from training.evaluate import evaluate, load_scorer, select_samples
+    from training.classifier.evaluate import evaluate, load_scorer, select_samples
 
     path = MODELS / "mask_classifier.tflite"
     samples = select_samples([shared / "data" / "faces"], path.with_suffix(".split.csv"), "test", None)

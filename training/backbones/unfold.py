@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError, ModelError
-from training.flatbuffer import Graph, Op, Tensor, read_graph
+from training.tflite_graph import Graph, Op, Tensor, read_graph
 
 Floats = npt.NDArray[np.float32]
 

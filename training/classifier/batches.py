@@ -12,7 +12,8 @@ from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label
 from training.classifier.augment import augmented_crop, expected_labels, keras_layers
-from training.datasets.samples import Sample, limit_sources
+from training.datasets.samples import Sample
+from training.datasets.splits import limit_sources
 
 Floats = npt.NDArray[np.float32]
 

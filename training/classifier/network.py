@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from training.backbones.mobilenet import mobilenet_v2
+from training.backbones.mobilenet_v2 import mobilenet_v2
 
 
 def build_classifier(

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
-from edge.errors import DataError, ModelError, PictureError
+from edge.errors import ModelError
 from edge.inference.anchors import Floats
-from edge.inference.card import Level
 from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import TFLiteModel
 from edge.pictures.files import read_picture
 from edge.types import Frame, Pixels
-from training.datasets.samples import select
 from training.datasets.scenes import Scene, read_backgrounds, read_scenes
-from training.detector.metrics import Judged, detection_metrics
-from training.detector.network import DetectorShape
-from training.detector.report import LOWEST_SCORE, Find, draw_report, judge, keras_finder
+from training.datasets.splits import select
+from training.detector.judging import LOWEST_SCORE, Find, judge_scenes, keras_finder
+from training.detector.metrics import detection_metrics
+from training.detector.report import draw_report
+from training.detector.shape import read_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +69,6 @@ def _load_keras(path: Path) -> LoadedDetector:
     )
 
 
-def read_shape(data: dict[str, Any]) -> DetectorShape:
-    """The inverse of `dataclasses.asdict` for a `DetectorShape`."""
-    levels = tuple(
-        Level(level["stride"], tuple((float(w), float(h)) for w, h in level["sizes"]))
-        for level in data["levels"]
-    )
-    centre, size = data["variances"]
-    return DetectorShape(data["width"], data["height"], levels, (centre, size))
-
-
-def shape_entry(shape: DetectorShape) -> dict[str, Any]:
-    """What a card's `detector` says of the geometry, ready for JSON."""
-    entry = asdict(shape)
-    return {"levels": entry["levels"], "variances": entry["variances"]}
-
-
 def select_scenes(
     folders: Sequence[Path], split: Path | None, part: str, sources: Sequence[str] | None
 ) -> list[Scene]:
@@ -95,20 +77,6 @@ def select_scenes(
     for folder in folders:
         scenes += read_scenes(folder) if (folder / "annotations.json").is_file() else read_backgrounds(folder)
     return select(scenes, folders, split, part, sources)
-
-
-def judge_scenes(find: Find, scenes: Sequence[Scene]) -> tuple[list[Judged], list[Scene], int]:
-    """Every readable picture by a detector. Returns the judgements, their scenes, and how many pictures could not be read."""
-    judged, readable = [], []
-    for scene in tqdm(scenes, desc="finding faces", unit="picture", mininterval=1, disable=None):
-        try:
-            judged.append(judge(scene, read_picture(scene.file), find))
-            readable.append(scene)
-        except PictureError as error:
-            print(f"skipped: {error}", file=sys.stderr)
-    if not judged:
-        raise DataError(f"none of {len(scenes)} pictures can be read")
-    return judged, readable, len(scenes) - len(judged)
 
 
 def evaluate_detector(

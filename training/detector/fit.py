@@ -15,7 +15,8 @@ from edge.preprocess import resize
 from training.detector.augment import Composer
 from training.detector.batches import DetectionBatches
 from training.detector.losses import DetectionLoss, flatten_outputs
-from training.detector.network import PRETRAINED, DetectorShape
+from training.detector.network import PRETRAINED
+from training.detector.shape import DetectorShape
 from training.runs import BACKUP, HISTORY, read_history
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from keras import ops
 
 from edge.inference.anchors import Floats, pairwise_iou
-from training.detector.network import DetectorShape
+from training.detector.shape import DetectorShape
 
 CANDIDATES = 9
 """Anchors per face and level that ATSS looks at, as in its paper."""

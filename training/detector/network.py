@@ -7,15 +7,12 @@ decoding and non-maximum suppression are numpy's work.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
-
 import keras
 import numpy as np
 
-from edge.inference.anchors import Floats, level_anchors
-from edge.inference.card import Level
-from training.backbones.mobilenet import make_tunable, mobilenet_v2
+from training.backbones.mobilenet_v2 import make_tunable, mobilenet_v2
+from training.detector.layers import Doubling, FusedBatchNormalization
+from training.detector.shape import DetectorShape
 
 LIGHT = "light"
 
@@ -33,100 +30,6 @@ PRETRAINED = "block_"
 
 PRIOR = 0.01
 """The score that every anchor starts with: without it the loss of the many empty anchors drowns the rest (Lin et al. 2017, focal loss)."""
-
-
-@dataclass(frozen=True, slots=True)
-class DetectorShape:
-    """A detector's geometry, shared by network, matching and card.
-
-    width, height: of the input, px. levels: strides with their anchors, (width, height) px of the input. variances: of centre and of size.
-    """
-
-    width: int = 384
-    height: int = 288
-    levels: tuple[Level, ...] = (
-        Level(8, ((9.0, 12.0), (17.0, 22.0))),
-        Level(16, ((31.0, 40.0), (54.0, 70.0))),
-        Level(32, ((92.0, 120.0), (140.0, 180.0))),
-    )
-    variances: tuple[float, float] = (0.1, 0.2)
-
-    def anchors(self) -> Floats:
-        """All levels' anchors, float32 (N, 4): (cx, cy, w, h) px, in the order of the flattened outputs."""
-        return np.concatenate(
-            [level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels]
-        )
-
-
-def shape_for(width: int, height: int) -> DetectorShape:
-    """The geometry for an input size, px. Above the default's height the coarsest level's anchors grow with it: faces close to the camera do, too.
-
-    The finer levels stay: what a larger input is for are the small faces.
-    """
-    plain = DetectorShape(width, height)
-    growth = max(1.0, height / DetectorShape().height)
-    *finer, coarsest = plain.levels
-    (middle, largest) = coarsest.sizes
-    sizes = (
-        _grown(middle, math.sqrt(growth)),
-        _grown(largest, growth),
-    )  # between the level below and the largest
-    return replace(plain, levels=(*finer, Level(coarsest.stride, sizes)))
-
-
-def _grown(size: tuple[float, float], times: float) -> tuple[float, float]:
-    return float(round(size[0] * times)), float(round(size[1] * times))
-
-
-@keras.saving.register_keras_serializable("mask_edge")
-class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch norm by TensorFlow's fused kernel, for training: on a CPU a whole step takes two thirds of the time of Keras's own.
-
-    Same variables in the same order, so that `BatchNormalization` takes its weights over. Channels last, float32.
-    """
-
-    def call(
-        self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
-    ) -> keras.KerasTensor:
-        if not training or keras.backend.backend() != "tensorflow":
-            return super().call(inputs, training=training, mask=mask)
-        import tensorflow as tf
-
-        none = tf.zeros([0])
-        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=self.gamma,
-            offset=self.beta,
-            mean=none,
-            variance=none,
-            epsilon=self.epsilon,
-            is_training=True,
-        )
-        self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1 - self.momentum))
-        self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1 - self.momentum))
-        return outputs
-
-
-@keras.saving.register_keras_serializable("mask_edge")
-class Doubling(keras.layers.UpSampling2D):  # type: ignore[misc]
-    """`UpSampling2D` by 2, nearest, as the one operation that an Edge TPU takes for it: Keras's own becomes TILE, which it refuses."""
-
-    def __init__(self, name: str | None = None, **others: object) -> None:
-        super().__init__(
-            2,
-            interpolation="nearest",
-            name=name,
-            **{k: v for k, v in others.items() if k in ("dtype", "trainable")},
-        )
-
-    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        if keras.backend.backend() != "tensorflow":
-            return super().call(inputs)
-        import tensorflow as tf
-
-        return tf.raw_ops.ResizeNearestNeighbor(
-            images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]]
-        )
 
 
 def build_detector(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import matplotlib
 
 matplotlib.use("Agg")
@@ -13,75 +12,14 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 
-from edge.inference.anchors import Floats, decode_boxes, non_maximum_suppression, pairwise_iou
+from edge.inference.anchors import Floats, pairwise_iou
 from edge.pictures.files import write_picture
-from edge.preprocess import crop, normalise, resize
-from edge.types import BoundingBox, Pixels
-from training.datasets.scenes import Scene
-from training.detector.metrics import IOUS, LONG_SIDE, Judged, precision_recall
-from training.detector.network import DetectorShape
-
-LOWEST_SCORE = 0.02
-"""Detections below are not looked at: they cost time and change no average precision by more than a thousandth."""
+from edge.preprocess import resize
+from edge.types import Pixels
+from training.detector.coco import IOUS, LONG_SIDE, Judged
+from training.detector.metrics import precision_recall
 
 TILE = 96
-
-Find = Callable[[Pixels], tuple[Floats, Floats]]
-"""Any detector: uint8 (H, W, 3) RGB to float32 (N, 4) corner boxes px and (N,) scores."""
-
-
-def keras_finder(model: keras.Model, shape: DetectorShape, iou_threshold: float) -> Find:
-    """The float model as the Pi would use it."""
-    anchors = shape.anchors()
-
-    def find(pixels: Pixels) -> tuple[Floats, Floats]:
-        outputs = model(normalise(resize(pixels, shape.width, shape.height))[None], training=False)
-        values = [keras.ops.convert_to_numpy(output) for output in outputs]
-        logits = np.concatenate([value.ravel() for value in values[::2]])
-        raw = np.concatenate([value.reshape(-1, 4) for value in values[1::2]])
-        scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
-        chosen = np.flatnonzero(scores >= LOWEST_SCORE)
-        boxes, scores = decode_boxes(raw[chosen], anchors[chosen], shape.variances), scores[chosen]
-        kept = non_maximum_suppression(boxes, scores, iou_threshold)
-        size = np.array([pixels.shape[1], pixels.shape[0]] * 2, np.float32)
-        unit = size / np.array([shape.width, shape.height] * 2, np.float32)
-        return np.clip(boxes[kept] * unit, 0, size).astype(np.float32), scores[kept]
-
-    return find
-
-
-def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
-    """One picture's faces as labelled and as found."""
-    boxes, scores = find(pixels)
-    lightness = np.array([_lightness(pixels, box) for box in scene.boxes], np.float32)
-    return Judged(
-        scene.source,
-        pixels.shape[1],
-        pixels.shape[0],
-        scene.boxes,
-        scene.labels,
-        scene.ignored,
-        lightness,
-        boxes,
-        scores,
-    )
-
-
-def _lightness(pixels: Pixels, box: Floats) -> float:
-    """The median grey value, 0..255, of the middle of a face's upper half: where skin is seen, with a mask or without."""
-    face = BoundingBox(*box.tolist())
-    middle = BoundingBox(
-        face.xmin + 0.2 * face.width, face.ymin, face.xmax - 0.2 * face.width, face.ymin + 0.5 * face.height
-    )
-    return float(np.median(cv2.cvtColor(crop(pixels, middle, 0.0), cv2.COLOR_RGB2GRAY)))
-
-
-def judge_pictures(
-    model: keras.Model, shape: DetectorShape, items: Sequence[tuple[Scene, Pixels]], iou_threshold: float
-) -> list[Judged]:
-    """All pictures by the float model."""
-    find = keras_finder(model, shape, iou_threshold)
-    return [judge(scene, pixels, find) for scene, pixels in items]
 
 
 def draw_report(judged: Sequence[Judged], pictures: Sequence[Pixels], threshold: float, folder: Path) -> None:

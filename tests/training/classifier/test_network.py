@@ -11,7 +11,7 @@ import keras
 
 from edge.types import BoundingBox, Label
 from tests.builders import ROOT
-from training.backbones.mobilenet import make_tunable
+from training.backbones.mobilenet_v2 import make_tunable
 from training.backbones.unfold import take_folded_weights
 from training.classifier.augment import augmented_crop, expected_labels
 from training.classifier.batches import class_weights

@@ -20,8 +20,9 @@ from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import normalise, resize
 from tests.builders import ROOT
 from tests.training.datasets.test_samples import make_folder
+from training.classifier.parts import load_parts
 from training.runs import prepare_folder
-from training.train import build_parser, load_parts
+from training.train import build_parser
 
 pytestmark = pytest.mark.training
 

@@ -16,17 +16,12 @@ from training.classifier.metrics import (
     text_report,
     with_without,
 )
-from training.datasets.samples import (
-    LABELS,
-    Sample,
-    check_pictures,
-    difference_hash,
+from training.datasets.duplicates import check_pictures, difference_hash, near_duplicates
+from training.datasets.samples import LABELS, Sample, present_labels, read_samples
+from training.datasets.splits import (
     is_excluded,
     limit_sources,
-    near_duplicates,
-    present_labels,
     read_excluded,
-    read_samples,
     read_split,
     split_groups,
     write_split,

@@ -16,20 +16,11 @@ from edge.errors import DataError
 from edge.inference.anchors import pairwise_iou
 from edge.pictures.files import write_picture
 from edge.types import Label
-from training.datasets.samples import Sample, write_split
-from training.datasets.scenes import (
-    YUNET_TO_OURS,
-    Teacher,
-    fit_convention,
-    hold_out,
-    load_pictures,
-    make_scene,
-    move_edges,
-    read_backgrounds,
-    read_scenes,
-    scene_of_face,
-    taught,
-)
+from training.datasets.conventions import YUNET_TO_OURS, fit_convention, move_edges
+from training.datasets.samples import Sample
+from training.datasets.scenes import load_pictures, make_scene, read_backgrounds, read_scenes, scene_of_face
+from training.datasets.splits import hold_out, write_split
+from training.datasets.teacher import Teacher, taught
 
 GREY = np.full((40, 60, 3), 128, np.uint8)
 

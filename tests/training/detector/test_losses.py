@@ -11,7 +11,8 @@ import keras
 
 from edge.inference.anchors import decode_boxes, pairwise_iou
 from training.detector.losses import DetectionLoss, Matcher, flatten_outputs, generalised_iou
-from training.detector.network import DetectorShape, build_detector
+from training.detector.network import build_detector
+from training.detector.shape import DetectorShape
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

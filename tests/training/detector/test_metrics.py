@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("pycocotools")
 
-from training.detector.metrics import Judged, average_precision, best_threshold, detection_metrics
+from training.detector.coco import Judged
+from training.detector.metrics import average_precision, best_threshold, detection_metrics
 
 ONE = (pytest.approx(1), pytest.approx(1), 1)
 FACE, OTHER, TINY = (100, 100, 140, 150), (300, 100, 340, 150), (10, 10, 16, 18)

@@ -20,16 +20,10 @@ from edge.inference.interpreter import import_runtime
 from edge.types import Frame
 from tests.builders import ROOT
 from training.backbones.unfold import spread_batch_norms, take_folded_weights
-from training.detector.evaluate import read_shape, shape_entry
 from training.detector.fit import SlowTrunk
-from training.detector.network import (
-    TRUNKS,
-    DetectorShape,
-    Doubling,
-    FusedBatchNormalization,
-    build_detector,
-    shape_for,
-)
+from training.detector.layers import Doubling, FusedBatchNormalization
+from training.detector.network import TRUNKS, build_detector
+from training.detector.shape import DetectorShape, read_shape, shape_entry, shape_for
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

@@ -18,11 +18,14 @@ from edge.errors import DataError
 from edge.pictures.files import read_picture, write_picture
 from training import train_detector
 from training.datasets.scenes import make_scene
+from training.detector import parts
+from training.detector.coco import Judged
 from training.detector.evaluate import detection_text, evaluate_detector
 from training.detector.fit import Mining, Schedule, append_history
-from training.detector.metrics import Judged
-from training.detector.network import TRUNKS, DetectorShape
-from training.detector.report import TILE, contact_sheet, judge, keras_finder, mistakes
+from training.detector.judging import judge, keras_finder
+from training.detector.network import TRUNKS
+from training.detector.report import TILE, contact_sheet, mistakes
+from training.detector.shape import DetectorShape
 from training.runs import prepare_folder, read_history
 from training.train_detector import build_parser
 
@@ -188,7 +191,7 @@ def test_a_frozen_trunk_of_random_values_is_refused(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("trunk", TRUNKS)
 def test_from_pictures_to_figures(trunk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_detector, "difference_hash", lambda pixels: hash(pixels.tobytes()) % 2**63)
+    monkeypatch.setattr(parts, "difference_hash", lambda pixels: hash(pixels.tobytes()) % 2**63)
     out, data = tmp_path / "run", pictures(tmp_path / "data")
     words = [
         "--data",
