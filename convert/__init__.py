@@ -1,1 +1,1 @@
-"""Turns trained models into int8 TFLite files with a card, and checks them."""
+"""Turns trained models into int8 TFLite files with cards, and checks them."""

@@ -1,7 +1,8 @@
-"""Rounding a classifier's weights to int8 before the converter does, and taking back what that does to the averages.
+"""Rounds a classifier's weights to int8 before the converter does, and undoes what that does to the averages.
 
-Bias correction: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.2, by pictures. A rounded
-kernel shifts the mean of its outputs; over fifty layers that adds up to faces that change sides.
+A rounded kernel shifts the mean of its outputs. Over fifty layers that adds up, and some faces get another
+label. Bias correction takes the shift back: Nagel et al. 2019, "Data-Free Quantization Through Weight
+Equalization and Bias Correction", section 4.2; here the means are measured on pictures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from training.classifier.network import base_of
+from training.backbones.table import backbone_of
+from training.classifier.network import SCORES
 
 Floats = npt.NDArray[np.float32]
 
@@ -21,27 +23,26 @@ LEVELS = 127
 """The largest step of a symmetric int8 weight."""
 
 BATCH = 8
-"""Pictures at a time: the activations of all layers are held for so many, at 224 px some 90 MB each."""
+"""Pictures at a time. The activations of all layers are kept for them: at 224 px some 90 MB for each."""
 
 
 def round_weights(model: keras.Model, pictures: Floats) -> None:
-    """Give a classifier of `training.classifier.network` int8 weights, in place, and shifts with which every channel's mean stays what it was.
+    """Give a classifier int8 weights in place, and shifts with which every channel keeps its mean.
 
-    The weights lie on the steps that the converter will choose: per output channel in convolutions, per tensor in the dense layer. pictures: float32
-    (N, size, size, 3), what the means are taken over.
+    model: of `training.classifier.network`. pictures: float32 (N, size, size, 3), for the means. The weights
+    lie on the steps that the converter will choose: per output channel in convolutions, per tensor in the
+    dense layer.
     """
-    base, dense = base_of(model), model.get_layer("scores")
+    base, dense = backbone_of(model), model.get_layer(SCORES)
     norms = [layer for layer in base.layers if isinstance(layer, keras.layers.BatchNormalization)]
     expected = _means(base.input, [norm.output for norm in norms], pictures)
     scores = _means(model.input, [dense.input], pictures)[0] @ dense.get_weights()[0]
-    for norm, mean in zip(
-        tqdm(norms, desc="rounding weights", unit="layer", file=sys.stderr), expected, strict=True
-    ):
+    progress = tqdm(norms, desc="rounding weights", unit="layer", file=sys.stderr)
+    for norm, mean in zip(progress, expected, strict=True):
         convolution = norm.input._keras_history.operation
         depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
-        convolution.kernel.assign(
-            rounded(np.asarray(convolution.kernel), (0, 1, 3) if depthwise else (0, 1, 2))
-        )
+        axes = (0, 1, 3) if depthwise else (0, 1, 2)
+        convolution.kernel.assign(rounded(np.asarray(convolution.kernel), axes))
         norm.beta.assign_add(mean - _means(base.input, [norm.output], pictures)[0])
     kernel, bias = dense.get_weights()
     kernel = rounded(kernel, (0, 1))
@@ -49,13 +50,16 @@ def round_weights(model: keras.Model, pictures: Floats) -> None:
 
 
 def rounded(kernel: Floats, axes: tuple[int, ...]) -> Floats:
-    """The nearest int8 steps of a kernel, as numbers. axes: those that share a scale, which is their largest magnitude's 127th."""
+    """A kernel with each weight at its nearest int8 step, as real numbers.
+
+    axes: the weights along them share a scale. A scale is the largest magnitude divided by LEVELS.
+    """
     step = np.maximum(np.abs(kernel).max(axis=axes, keepdims=True) / LEVELS, 1e-12)
     return np.asarray(np.round(kernel / step) * step, np.float32)
 
 
 def _means(inputs: keras.KerasTensor, outputs: list[keras.KerasTensor], pictures: Floats) -> list[Floats]:
-    """Of some tensors of a model, per channel, the last axis: float32 (C,) each."""
+    """The mean of each channel (the last axis) of some tensors of a model: float32 (C,) each."""
     probe = keras.Model(inputs, outputs)
     sums: list[npt.NDArray[np.float64]] = [np.zeros(output.shape[-1]) for output in outputs]
     for start in range(0, len(pictures), BATCH):

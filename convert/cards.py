@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,20 @@ from edge.errors import DataError, ModelError
 from edge.inference.card import FORMAT, card_path, sha256_of
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import MEAN, STD
+from training.runs import CONFIG, MODEL, read_config
 
 INTENDED_USE = (
-    "Reminding people at a door to put their mask on, with a person responsible nearby. Not for surveillance, identification, punishment, "
-    "or any use where a mistake harms somebody."
+    "Reminding people at a door to put their mask on, with a person responsible nearby. Not for "
+    "surveillance, identification, punishment, or any use where a mistake harms somebody."
 )
 LIMITS = (
-    "Trained mostly on press and stock photographs by day; expect more mistakes in the dark, in motion blur, on faces under 24 px, in full "
-    "profile, and on coverings that are no masks (scarves, hands, visors). How well it does on each age, skin colour or dress was not measured."
+    "Trained mostly on press and stock photographs by day; expect more mistakes in the dark, in motion "
+    "blur, on faces under 24 px, in full profile, and on coverings that are no masks (scarves, hands, "
+    "visors). How well it does on each age, skin colour or dress was not measured."
 )
 
-
 MEASURED = ("metrics", "training", "quantisation")
-"""Entries that a conversion writes anew or not at all."""
+"""Entries that a conversion writes anew or not at all: never taken from an earlier card."""
 
 
 def input_entry(model: Path) -> dict[str, Any]:
@@ -47,7 +48,11 @@ def input_entry(model: Path) -> dict[str, Any]:
 
 
 def base_card(model: Path, task: str, notes: Mapping[str, Any]) -> dict[str, Any]:
-    """What every card holds. notes: more entries for people, such as `training_data` and `licence`; they may not replace what is measured."""
+    """What every card holds.
+
+    notes: more entries for people, such as `training_data` and `licence`. They do not replace what is
+    measured.
+    """
     return {
         "intended_use": INTENDED_USE,
         "limits": LIMITS,
@@ -57,43 +62,53 @@ def base_card(model: Path, task: str, notes: Mapping[str, Any]) -> dict[str, Any
         "task": task,
         "sha256": sha256_of(model),
         "bytes": model.stat().st_size,
-        "created": datetime.now(UTC).date().isoformat(),
+        "created": today(),
         "input": input_entry(model),
     }
+
+
+def today() -> str:
+    """The date in UTC, such as 2026-11-25."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def write_card(model: Path, card: Mapping[str, Any]) -> Path:
     """Write the card beside its model; returns its path."""
     path = card_path(model)
     first = ("format", "name", "task", "sha256", "bytes", "created", "input")
-    ordered = {key: card[key] for key in first} | {
-        key: value for key, value in card.items() if key not in first
-    }
+    ordered = {key: card[key] for key in first}
+    ordered |= {key: value for key, value in card.items() if key not in first}
     path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Folders by their last part: a card must not tell where files lay on a machine."""
+    return [folder.name for folder in folders]
+
+
 def read_run(run: Path) -> dict[str, Any]:
-    """`config.json` of a training run. Raises ModelError."""
-    path = run / "config.json"
-    if not path.is_file() or not (run / "model.keras").is_file():
+    """`config.json` of a finished training run. Raises ModelError."""
+    if not (run / CONFIG).is_file() or not (run / MODEL).is_file():
         raise ModelError(
-            f"{run}: no model.keras and config.json there; give the --out folder of a finished training"
+            f"{run}: no {MODEL} and {CONFIG} there", "give the --out folder of a finished training"
         )
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return config
+    return read_config(run)
 
 
 def read_notes(path: Path | None) -> dict[str, Any]:
-    """A JSON object for the card; an earlier card will do, of which only what a person wrote is taken. Raises DataError."""
+    """A JSON object for the card. Raises DataError.
+
+    It can be an earlier card. Then only what a person wrote is taken.
+    """
     if path is None:
         return {}
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+        raise DataError(f"{path}: cannot be read as JSON ({error})", "correct --notes") from error
     if not isinstance(notes, dict):
         raise DataError(
-            f'{path}: must hold one JSON object, such as {{"training_data": ..., "licence": ...}}'
+            f"{path}: not a JSON object", 'write it as {"training_data": "...", "licence": "..."}'
         )
     return {key: value for key, value in notes.items() if key not in MEASURED}

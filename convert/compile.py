@@ -1,6 +1,7 @@
-"""`python -m convert.compile`: int8 TFLite files to files for the Edge TPU, each with its card, and a table of what runs where.
+"""`python -m convert.compile`: makes files for the Edge TPU out of int8 TFLite files, each with its card.
 
-Runs Google's `edgetpu_compiler`. A file is kept only if everything that `python -m convert.inspect` expects on the Edge TPU got there.
+It runs Google's `edgetpu_compiler` and prints a table of what runs where. A file is kept only if everything
+runs on the Edge TPU that `python -m convert.inspect` expects there.
 """
 
 from __future__ import annotations
@@ -20,22 +21,44 @@ from edge.errors import UsageError
 from training.commands import run_command
 
 
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    if arguments.co_compile and len(arguments.models) < 2:
+        raise UsageError(
+            "--co-compile is for two or more models", "give the face detector and the mask classifier"
+        )
+    outcomes = compile_models(arguments)
+    report = report_entry(outcomes, arguments)
+    if arguments.json:
+        print(json.dumps(report))
+    else:
+        texts = [outcome_text(outcome) for outcome in outcomes]
+        texts += [memory_text(outcomes)] if arguments.co_compile else []
+        print("\n\n".join(texts))
+    if not report["ok"]:
+        print(
+            "FAILED: some operations that should run on the Edge TPU do not, so these files are not kept; "
+            "--allow-cpu keeps them",
+            file=sys.stderr,
+        )
+    return 0 if report["ok"] else 1
+
+
 def outcome_text(outcome: Outcome) -> str:
-    """The table for people."""
+    """One model's table for people."""
     part = outcome.compiled
     rows = [
         (r.op, str(r.count), "Edge TPU" if r.mapped else "CPU", "" if r.mapped else r.status)
         for r in part.rows
     ]
     memory = f"on the chip {kib(part.on_chip)} ({share(part):.1%} of 8 MB, {kib(part.remaining)} left)"
-    streamed = (
-        f"sent for every inference {kib(part.off_chip)}"
-        if part.off_chip
-        else "nothing is sent again for an inference"
-    )
+    streamed = "nothing is sent again for an inference"
+    if part.off_chip:
+        streamed = f"sent for every inference {kib(part.off_chip)}"
     return "\n".join(
         [
-            f"{part.name}: {part.operations} operations, {part.subgraphs} part(s) on the Edge TPU, compiler {outcome.version}",
+            f"{part.name}: {part.operations} operations, {part.subgraphs} part(s) on the Edge TPU, "
+            f"compiler {outcome.version}",
             format_table(("op", "count", "where", "why not"), rows, right=(1,)),
             f"parameters: {memory}, {streamed}",
             *(f"SHOULD HAVE MAPPED: {line}" for line in outcome.missed),
@@ -44,12 +67,23 @@ def outcome_text(outcome: Outcome) -> str:
 
 
 def kib(size: int) -> str:
-    """Bytes in KiB, for people."""
+    """Bytes in KiB, for people; a negative number is unknown."""
     return "unknown" if size < 0 else f"{size / 1024:,.1f} KiB"
 
 
-def report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> dict[str, Any]:
-    """For --json."""
+def memory_text(outcomes: Sequence[Outcome]) -> str:
+    """How models that were compiled together share the on-chip memory."""
+    parts = [outcome.compiled for outcome in outcomes]
+    rows = [(part.name, kib(part.on_chip), f"{share(part):.1%}", kib(part.off_chip)) for part in parts]
+    used = sum(max(part.on_chip, 0) for part in parts)
+    sent = sum(max(part.off_chip, 0) for part in parts)
+    rows.append(("together", kib(used), f"{used / ON_CHIP_BYTES:.1%}", kib(sent)))
+    header = ("model", "on the chip", "of 8 MB", "sent for every inference")
+    return format_table(header, rows, right=(1, 2, 3))
+
+
+def report_entry(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> dict[str, Any]:
+    """The report for --json."""
     return {
         "models": [
             {
@@ -67,47 +101,6 @@ def report(outcomes: Sequence[Outcome], arguments: argparse.Namespace) -> dict[s
     }
 
 
-def memory_text(outcomes: Sequence[Outcome]) -> str:
-    """How models that were compiled together share the on-chip memory."""
-    used = sum(max(outcome.compiled.on_chip, 0) for outcome in outcomes)
-    rows = [
-        (o.compiled.name, kib(o.compiled.on_chip), f"{share(o.compiled):.1%}", kib(o.compiled.off_chip))
-        for o in outcomes
-    ]
-    rows.append(
-        (
-            "together",
-            kib(used),
-            f"{used / ON_CHIP_BYTES:.1%}",
-            kib(sum(max(o.compiled.off_chip, 0) for o in outcomes)),
-        )
-    )
-    return format_table(
-        ("model", "on the chip", "of 8 MB", "sent for every inference"), rows, right=(1, 2, 3)
-    )
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Run the command; returns the exit code."""
-    if arguments.co_compile and len(arguments.models) < 2:
-        raise UsageError("--co-compile is for two or more models: give the detector and the classifier")
-    outcomes = compile_models(arguments)
-    result = report(outcomes, arguments)
-    if arguments.json:
-        print(json.dumps(result))
-    else:
-        texts = [outcome_text(outcome) for outcome in outcomes] + (
-            [memory_text(outcomes)] if arguments.co_compile else []
-        )
-        print("\n\n".join(texts))
-    if not result["ok"]:
-        print(
-            "FAILED: nothing is kept of a call in which something missed the Edge TPU; --allow-cpu keeps it all the same",
-            file=sys.stderr,
-        )
-    return 0 if result["ok"] else 1
-
-
 def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.compile", description=__doc__.split("\n\n")[0])
@@ -117,14 +110,14 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="MODEL",
-        help="int8 .tflite files with their cards; with --co-compile the most used first",
+        help="int8 .tflite files with their cards; with --co-compile the most used one first",
     )
     add(
         "--out",
         type=Path,
         default=Path("models"),
         metavar="DIR",
-        help="where MODEL_edgetpu.tflite and its card go (default: %(default)s)",
+        help="folder for MODEL_edgetpu.tflite and its card (default: %(default)s)",
     )
     add(
         "--co-compile",
@@ -134,14 +127,15 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--allow-cpu",
         action="store_true",
-        help="keep files in which something that should map runs on the CPU",
+        help="keep files in which operations run on the CPU that should run on the Edge TPU",
     )
     add(
         "--timeout",
         type=float,
         default=600,
         metavar="S",
-        help="end the compiler after so many seconds; 16.0 gives up after 180 (default: %(default)s)",
+        help="seconds after which the compiler is ended; version 16.0 gives up after 180 "
+        "(default: %(default)s)",
     )
     add("--json", action="store_true", help="print one JSON object")
     return parser

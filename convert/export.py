@@ -20,8 +20,9 @@ Floats = npt.NDArray[np.float32]
 def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
     """An int8 TFLite file of a Keras model: weights, activations, inputs and outputs (Jacob et al. 2018).
 
-    calibration: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them; they set the range of every activation. Convolutions are
-    quantised per channel, dense layers are not: the Edge TPU compiler refuses that. Raises ModelError where the converter fails.
+    calibration: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. They set the range of every
+    activation. Convolutions have a scale per channel. Dense layers have one scale: the Edge TPU compiler
+    refuses more. Raises ModelError if the converter fails.
     """
     import tensorflow as tf
 
@@ -31,22 +32,24 @@ def quantise_model(model: keras.Model, calibration: Floats) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-        converter._experimental_disable_per_channel_quantization_for_dense_layers = (
-            True  # the only switch there is for it
-        )
+        # there is no public switch for it
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         converter.representative_dataset = lambda: ([sample[None]] for sample in samples)
         return bytes(_quietly(converter.convert))
 
 
 def float_model(model: keras.Model) -> bytes:
-    """A float32 TFLite file of a Keras model, with the same operations and tensor names as `quantise_model` makes."""
+    """A float32 TFLite file of a Keras model, with the operations and tensor names of `quantise_model`."""
     with _converter(model) as converter:
         return bytes(_quietly(converter.convert))
 
 
 @contextlib.contextmanager
 def _converter(model: keras.Model) -> Iterator[Any]:
-    """TensorFlow's converter with the model loaded, for one picture at a time: the Edge TPU takes no dynamic batch."""
+    """TensorFlow's converter with the model loaded, for one picture at a time.
+
+    The Edge TPU takes no dynamic batch.
+    """
     import tensorflow as tf
 
     signature = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32")
@@ -58,9 +61,10 @@ def _converter(model: keras.Model) -> Iterator[Any]:
 
 
 def span_input_range(calibration: Floats) -> Floats:
-    """A copy in which the first picture holds one black and one white pixel.
+    """A copy in which the first picture has one black and one white pixel.
 
-    Then the input's range is that of 0..255 whatever the pictures show, its scale 1/128 and its zero point 0: quantising is exact.
+    Then the input's range is that of 0..255, whatever the pictures show. Its scale is 1/128 and its zero
+    point 0, so that quantising the input is exact.
     """
     samples = calibration.copy()
     samples[0, 0, 0], samples[0, 0, 1] = -1.0, 127 / 128
@@ -68,17 +72,19 @@ def span_input_range(calibration: Floats) -> Floats:
 
 
 def _quietly(convert: Callable[[], Any]) -> Any:
-    """Run one step of the converter with its hundreds of lines caught; they are shown only where it fails."""
+    """Run one step of the converter without its hundreds of lines of output.
+
+    Raises ModelError with the last one if it fails.
+    """
     with tempfile.TemporaryFile() as log:
         try:
             with _output_to(log.fileno()):
                 return convert()
         except Exception as error:
             log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines()
-            raise ModelError(
-                f"TensorFlow's converter fails: {str(error).splitlines()[0]} ({lines[-1] if lines else 'no log'})"
-            ) from error
+            lines = log.read().decode(errors="replace").strip().splitlines() or ["no log"]
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(f"TensorFlow's converter fails: {reason} ({lines[-1]})") from error
 
 
 @contextlib.contextmanager

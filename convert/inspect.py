@@ -1,6 +1,7 @@
 """`python -m convert.inspect`: what is in a TFLite file, and which of it an Edge TPU will run.
 
-The verdicts come from documentation, not from the compiler, which may refuse more: what only it knows is said at the end of the report.
+The verdicts come from documentation, not from the compiler, which may refuse more. The end of the report
+lists what only the compiler knows.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from convert.edgetpu.verdicts import (
     UNKNOWABLE,
     Verdict,
     Where,
-    judge,
     refusals,
+    verdicts_of,
 )
 from convert.tables import format_table
 from training.commands import run_command
-from training.tflite_graph import Graph, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from training.tflite_graph import Graph, GraphTensor, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 
-def tensor_entry(tensor: Tensor) -> dict[str, Any]:
-    """A tensor for JSON; a constant is named by its bytes, per-channel scales by their number."""
+def tensor_entry(tensor: GraphTensor) -> dict[str, Any]:
+    """A tensor for JSON. Of a constant it gives the number of bytes, of scales per channel their number."""
     quantisation: dict[str, Any] | None = None
     if tensor.per_channel:
         quantisation = {"axis": tensor.axis, "channels": len(tensor.scales)}
@@ -63,9 +64,9 @@ def op_entry(verdict: Verdict) -> dict[str, Any]:
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
-    """The whole report on a file. Raises ModelError where it cannot be read."""
+    """The whole report on a file. Raises ModelError if it cannot be read."""
     graph = read_graph(path)
-    verdicts = judge(graph)
+    verdicts = verdicts_of(graph)
     places = Counter(verdict.where for verdict in verdicts)
     return {
         "model": str(path),
@@ -84,7 +85,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 
 def totals(graph: Graph) -> dict[str, int]:
-    """Counts over a graph. on_chip_bytes: what the Edge TPU has for the parameters of all its models."""
+    """Counts over a graph. on_chip_bytes: the Edge TPU's memory for the parameters of all its models."""
     return {
         "ops": len(graph.ops),
         "macs": sum(macs(op) for op in graph.ops),
@@ -94,7 +95,7 @@ def totals(graph: Graph) -> dict[str, int]:
 
 
 def mapped_wholly(report: dict[str, Any]) -> bool:
-    """True where every operation is expected on the Edge TPU, and nothing is known against the file."""
+    """True if every operation is expected on the Edge TPU and there is no reason to refuse the file."""
     return not report["refused"] and report["totals"]["edgetpu"] == report["totals"]["ops"]
 
 
@@ -103,7 +104,7 @@ def _shape(tensors: Sequence[dict[str, Any]]) -> str:
 
 
 def _quantisation(op: dict[str, Any]) -> str:
-    """Scale and zero point of the first output, and how the weights have theirs."""
+    """Scale and zero point of the first output, and the number of the weights' scales."""
     words = []
     if op["outputs"] and (out := op["outputs"][0]["quantisation"]) and "scale" in out:
         words.append(f"{out['scale']:.4g}/{out['zero_point']}")
@@ -164,7 +165,8 @@ def report_text(report: dict[str, Any]) -> str:
     sums = report["totals"]
     share = sums["parameter_bytes"] / sums["on_chip_bytes"]
     lines = [
-        f"{report['model']}: {report['bytes']:,} bytes, {sums['ops']} operations ({report['description'] or 'no description'})",
+        f"{report['model']}: {report['bytes']:,} bytes, {sums['ops']} operations "
+        f"({report['description'] or 'no description'})",
         *(
             f"{end[:-1]} {t['name']}: {t['dtype']} {_shape([t])}"
             for end in ("inputs", "outputs")
@@ -175,11 +177,12 @@ def report_text(report: dict[str, Any]) -> str:
         "",
         summary(report),
         "",
-        f"total: {sums['macs']:,} MACs, {sums['parameter_bytes']:,} parameter bytes, {share:.0%} of the roughly 8 MB on the chip",
+        f"total: {sums['macs']:,} MACs, {sums['parameter_bytes']:,} parameter bytes, "
+        f"{share:.0%} of the roughly 8 MB on the chip",
         f"Edge TPU {sums['edgetpu']}, not known {sums['not_known']}, CPU {sums['cpu']}",
     ]
     if report["subgraphs"] > 1:
-        lines.append(f"the file has {report['subgraphs']} graphs; only the main one is looked at")
+        lines.append(f"the file has {report['subgraphs']} graphs; this report is about the main one")
     lines += [f"the compiler will refuse this file: {reason}" for reason in report["refused"]]
     lines += [
         "",
@@ -202,7 +205,9 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("model", type=Path, metavar="MODEL", help="a .tflite file that is not compiled yet")
     add("--json", action="store_true", help="print one JSON object")
-    add("--require-mapped", action="store_true", help="exit with 1 if anything will, or may, run on the CPU")
+    add(
+        "--require-mapped", action="store_true", help="exit with 1 if an operation will or may run on the CPU"
+    )
     return parser
 
 

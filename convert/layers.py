@@ -1,6 +1,8 @@
-"""Where does int8 lose accuracy? Every operation of an int8 file against the same operation of its float model, over the same pictures.
+"""Where does int8 lose accuracy? Compares every operation of an int8 file with the same one of its float
+model.
 
-It looks at the very file that ships. TensorFlow's QuantizationDebugger would quantise anew and judge what that gives.
+Both run the same pictures. The int8 file is the very one that ships: TensorFlow's QuantizationDebugger would
+quantise anew and judge that.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from edge.errors import ModelError
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import normalise, quantise
 from edge.types import Pixels
-from training.tflite_graph import Graph, Op, Tensor, read_graph
+from training.tflite_graph import WEIGHTED, Graph, GraphTensor, Op, read_graph
 
 T = TypeVar("T")
 Doubles = npt.NDArray[np.float64]
@@ -28,27 +30,33 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LayerError:
-    """One operation's error, dB, of its first output.
-
-    sqnr_db: signal to quantisation noise, 10 log10(sum x^2 / sum (x - x')^2), with all that was lost before it: x float, x' dequantised.
-    lost_db: how much worse that is than at its worst input; where this is high, accuracy is lost. weights_db: the same measure of its weights,
-    None without. clipped: part of the float values, 0..1, that lie outside what the int8 tensor can hold.
-    """
+    """The error of one operation's first output."""
 
     index: int
+    """The operation's place in the order in which they run."""
     op: str
+    """Its kind."""
     name: str
+    """Of its first output."""
     shape: tuple[int, ...]
+    """Of its first output."""
     sqnr_db: float
+    """Signal to quantisation noise, dB: 10 log10(sum x^2 / sum (x - x')^2), x float, x' dequantised.
+
+    It includes all that was lost before this operation.
+    """
     lost_db: float
+    """How much lower that is than at the operation's worst input, dB. Where it is high, accuracy is lost."""
     weights_db: float | None
+    """The same measure for the weights; None without weights."""
     clipped: float
+    """Share of the float values, 0..1, that are outside the range of the int8 tensor."""
 
 
 class _Sums:
     """Running sums over pictures for one tensor."""
 
-    def __init__(self, tensor: Tensor) -> None:
+    def __init__(self, tensor: GraphTensor) -> None:
         self._scale, self._zero = (tensor.scales[0], tensor.zero_points[0]) if tensor.scales else (1.0, 0)
         self._kind = np.iinfo(tensor.dtype) if tensor.dtype in ("int8", "uint8", "int16") else None
         self.signal = self.noise = 0.0
@@ -67,9 +75,10 @@ class _Sums:
 
 
 def layer_errors(float_file: bytes, int8_file: Path, pictures: Iterable[Pixels]) -> list[LayerError]:
-    """Every operation in the graph's order. pictures: uint8 (height, width, 3) RGB of the model's size.
+    """The error of every operation, in the graph's order.
 
-    Raises ModelError where the two files do not have the same operations.
+    pictures: uint8 (height, width, 3) RGB of the model's size. Raises ModelError if the two files do not have
+    the same operations.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.tflite"
@@ -94,35 +103,32 @@ def layer_entries(float_file: bytes, int8_file: Path, pictures: Iterable[Pixels]
 
 
 def draw(items: Sequence[T], count: int) -> list[T]:
-    """At most `count` of them, the same ones each time."""
+    """At most `count` items at random, the same ones in each call."""
     order = np.random.default_rng(0).permutation(len(items))
     return [items[int(i)] for i in order[:count]]
 
 
 def worst_first(errors: Sequence[LayerError]) -> list[LayerError]:
-    """By what they lose themselves."""
+    """Sorted by what each of them loses itself."""
     return sorted(errors, key=lambda error: -error.lost_db)
 
 
 def layers_text(entries: Sequence[dict[str, Any]], count: int) -> str:
     """The worst operations as a table."""
     header = ("#", "op", "layer", "output", "SQNR dB", "lost dB", "weights dB", "clipped")
-    rows = []
-    for e in entries[:count]:
-        weights = "-" if e["weights_db"] is None else f"{e['weights_db']:.1f}"
-        shape = "x".join(map(str, e["shape"]))
-        rows.append(
-            (
-                str(e["index"]),
-                e["op"],
-                short_name(e["name"]),
-                shape,
-                f"{e['sqnr_db']:.1f}",
-                f"{e['lost_db']:.1f}",
-                weights,
-                f"{e['clipped']:.2%}",
-            )
+    rows = [
+        (
+            str(entry["index"]),
+            entry["op"],
+            short_name(entry["name"]),
+            "x".join(map(str, entry["shape"])),
+            f"{entry['sqnr_db']:.1f}",
+            f"{entry['lost_db']:.1f}",
+            "-" if entry["weights_db"] is None else f"{entry['weights_db']:.1f}",
+            f"{entry['clipped']:.2%}",
         )
+        for entry in entries[:count]
+    ]
     return format_table(header, rows, right=(0, 4, 5, 6, 7))
 
 
@@ -134,7 +140,7 @@ def short_name(name: str) -> str:
 
 
 def _pairs(reference: Graph, quantised: Graph, path: Path) -> list[tuple[Op, Op]]:
-    """Each int8 operation that computes something, with its float twin: by the name of the output, for the order may differ."""
+    """Each float operation with its int8 twin. Twins have outputs of one name; their order can differ."""
     known = {(op.name, op.outputs[0].name, op.outputs[0].shape): op for op in reference.ops}
     pairs = []
     for op in quantised.ops:
@@ -143,13 +149,17 @@ def _pairs(reference: Graph, quantised: Graph, path: Path) -> list[tuple[Op, Op]
             pairs.append((twin, op))
         elif op.name not in ("QUANTIZE", "DEQUANTIZE"):
             raise ModelError(
-                f"{path}: its {op.name} (op {op.index}) is not in the float model; give the run that it was made of"
+                f"{path}: its {op.name} (op {op.index}) is not in the float model",
+                "give the run that it was made of",
             )
     return pairs
 
 
 def _runner(path: Path) -> Callable[[Pixels], Callable[[int], npt.NDArray[Any]]]:
-    """A function that runs a picture and gives access to every tensor. Plain kernels: fused ones leave nothing to look at."""
+    """A function that runs a picture and gives access to every tensor.
+
+    It uses plain kernels, because fused ones leave no tensors between operations.
+    """
     module = import_runtime().module
     plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = module.Interpreter(
@@ -192,26 +202,20 @@ def _error(reference: Op, op: Op, measured: dict[int, float], sums: _Sums) -> La
 
 
 def _weights_db(reference: Op, op: Op) -> float | None:
-    """How well the int8 weights hold the float ones."""
-    if len(op.inputs) < 2 or op.name not in (
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        "TRANSPOSE_CONV",
-        "FULLY_CONNECTED",
-    ):
+    """Signal to quantisation noise of an operation's weights, dB; None without weights."""
+    if len(op.inputs) < 2 or op.name not in WEIGHTED:
         return None
     weights, exact = op.inputs[1], reference.inputs[1]
-    if weights is None or exact is None:
-        return None
-    values, expected = weights.real_values(), exact.values()
+    values = None if weights is None else weights.real_values()
+    expected = None if exact is None else exact.values()
     if values is None or expected is None or values.size != expected.size:
         return None
-    difference = expected.reshape(weights.shape) - values
+    difference = expected.reshape(values.shape) - values
     return _decibels(float(np.sum(expected.astype(np.float64) ** 2)), float(np.sum(difference**2)))
 
 
 def _decibels(signal: float, noise: float) -> float:
-    """99 where there is no noise, so that tables and JSON hold numbers."""
+    """Ten times the logarithm of signal by noise; 99 without noise, so that tables and JSON hold numbers."""
     if noise <= 0:
         return 99.0
     return 10 * math.log10(max(signal, 1e-30) / noise)

@@ -1,52 +1,60 @@
 """`python -m convert.quantize`: from a training run to an int8 TFLite file with its card.
 
-Calibration pictures come from the run's training part, drawn evenly over classes and sources; the figures on the card are measured with the
-int8 file on the run's test part.
+Calibration pictures come from the run's training part, drawn evenly over classes and sources. The figures on
+the card are measured with the int8 file on the run's test part.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from convert.cards import read_run, write_card
-from convert.classifier import quantise_classifier
-from convert.detector import quantise_detector
 from edge.errors import DataError, ModelError
 from training.arguments import input_size
 from training.commands import run_command
-from training.detector.evaluate import detection_text
+from training.runs import CONFIG
+
+TASKS = ("classification", "detection")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    from convert.cards import read_run, write_card
+
     if arguments.out.suffix != ".tflite":
-        raise DataError(f"{arguments.out}: --out must end in .tflite")
+        raise DataError(f"{arguments.out}: not the name of a .tflite file", "let --out end in .tflite")
     config = read_run(arguments.model)
-    if config.get("task") not in ("classification", "detection"):
+    task = config.get("task")
+    if task not in TASKS:
         raise ModelError(
-            f"{arguments.model}: its config.json says task {config.get('task')!r}; this version converts classification and detection"
+            f"{arguments.model}: its {CONFIG} has the task {task!r}",
+            f"give a run of {' or '.join(TASKS)}; this version converts no other",
         )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    card = (
-        quantise_detector(arguments, config)
-        if config["task"] == "detection"
-        else quantise_classifier(arguments, config)
-    )
+    card, summary = _quantise(arguments, config)
     path = write_card(arguments.out, card)
     entry = card["input"]
     size = f"{card['bytes'] / 1e6:.2f} MB, input {entry['width']}x{entry['height']} {entry['dtype']}"
     print(f"{arguments.out}: {size}, scale {entry['scale']:.6g}, zero point {entry['zero_point']}")
-    if config["task"] == "detection":
-        print(detection_text(card["metrics"]))
-    elif "metrics" in card:
-        figures = card["metrics"]
-        pair = figures["with_without"] or {}
-        print(
-            f"test part: macro_f1 {figures['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}, n {figures['n']}"
-        )
+    if summary:
+        print(summary)
     print(f"card: {path}")
     return 0
+
+
+def _quantise(arguments: argparse.Namespace, config: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Write the int8 file; returns its card, and its figures as text."""
+    if config["task"] == "detection":
+        from convert.detector import quantise_detector
+        from training.detector.evaluate import detection_text
+
+        card = quantise_detector(arguments, config)
+        return card, detection_text(card["metrics"])
+    from convert.classifier import classifier_summary, quantise_classifier
+
+    card = quantise_classifier(arguments, config)
+    return card, classifier_summary(card)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,14 +73,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--test-data",
         nargs="+",
         type=Path,
-        help="folders that the card's figures are measured on, their test part by group (default: --data)",
+        help="folders whose test part the card's figures are measured on (default: --data)",
     )
     add(
         "--out",
         type=Path,
         required=True,
         metavar="FILE.tflite",
-        help="the file to write; its card goes beside it",
+        help="the file to write; its card is written beside it",
     )
     add(
         "--input",
@@ -93,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE.json",
         help="more entries for the card: training_data, licence, ...",
     )
-    add("--seed", type=int, default=0, help="of the calibration draw (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of the choice of calibration pictures (default: %(default)s)")
     return parser
 
 

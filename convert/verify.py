@@ -1,6 +1,7 @@
-"""`python -m convert.verify`: does the int8 file say what the float model says? Fails beyond a stated bound.
+"""`python -m convert.verify`: does the int8 file give the float model's results? Fails beyond a stated bound.
 
-Where a Coral Edge TPU and the compiled file are there, that is compared, too. `--layers` shows which layers lose accuracy.
+If a Coral Edge TPU and the compiled file are there, it is compared too. `--layers` shows which layers lose
+accuracy.
 """
 
 from __future__ import annotations
@@ -10,19 +11,65 @@ import json
 from pathlib import Path
 from typing import Any
 
-from convert.classifier import verify
-from convert.layers import layers_text
-from edge.inference.card import load_card
 from training.commands import run_command
 
 WORST = 12
-"""Layers in the table; --json has all."""
+"""Layers in the table; --json has all of them."""
+
+ADVICE = "calibrate with more pictures of the kind that it will see; --layers shows where accuracy is lost"
 
 
-def classification_text(report: dict[str, Any], bound: float) -> str:
-    """The report for people."""
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code."""
+    from edge.inference.card import load_card
+
+    detection = arguments.int8.is_file() and load_card(arguments.int8).task == "detection"
+    report = _verify_detection(arguments) if detection else _verify_classification(arguments)
+    if arguments.json:
+        print(json.dumps(report))
+        return 0 if report["ok"] else 1
+    text = detection_text(report) if detection else classification_text(report)
+    print(f"{text}\n{edgetpu_text(report)}")
+    if arguments.layers:
+        from convert.layers import layers_text
+
+        print(f"\nlayers, those that lose most first:\n{layers_text(report['layers'], WORST)}\n")
+    what = "finds less than" if detection else "differs too much from"
+    print("ok" if report["ok"] else f"FAILED: it {what} the float model; {ADVICE}")
+    return 0 if report["ok"] else 1
+
+
+def _verify_classification(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The report on a classifier, with the bound and whether it is kept."""
+    from convert.classifier import verify_classifier
+
+    report = verify_classifier(arguments)
+    bound = arguments.min_agreement
+    compiled = report["edgetpu"]
+    ok = report["agreement"] >= bound and (not compiled["compared"] or compiled["agreement"] >= bound)
+    return report | {"bound": bound, "ok": ok}
+
+
+def _verify_detection(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The report on a detector, with the bound and whether it is kept."""
+    from convert.detector import verify_detector
+
+    report = verify_detector(arguments)
+    bound = arguments.max_ap_loss
+
+    def loss(entry: dict[str, Any]) -> float:
+        return float((report["float"]["ap35"] or 0) - (entry["ap35"] or 0))
+
+    ok = loss(report["int8"]) <= bound
+    if report["edgetpu"]["compared"]:
+        ok = ok and loss(report["edgetpu"]) <= bound
+    return report | {"ap35_loss": loss(report["int8"]), "bound": bound, "ok": ok}
+
+
+def classification_text(report: dict[str, Any]) -> str:
+    """The report on a classifier for people."""
     lines = [
-        f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {bound:.2%})",
+        f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {report['bound']:.2%})",
         f"score difference: largest {report['largest_difference']:.3f}, mean {report['mean_difference']:.4f}",
     ]
     for name in ("float", "int8", *(["edgetpu"] if report["edgetpu"]["compared"] else [])):
@@ -32,12 +79,17 @@ def classification_text(report: dict[str, Any], bound: float) -> str:
     return "\n".join(lines)
 
 
-def detection_text(report: dict[str, Any], bound: float) -> str:
-    """The report for people."""
-    loss = f"loss {report['ap35_loss']:.4f} (bound {bound})"
+def detection_text(report: dict[str, Any]) -> str:
+    """The report on a detector for people."""
+    loss = f"loss {report['ap35_loss']:.4f} (bound {report['bound']})"
+    values = [report[name]["ap35"] for name in ("float", "int8")]
+    precision = ", ".join(
+        f"{name} {'n/a' if value is None else format(value, '.4f')}"
+        for name, value in zip(("float", "int8"), values, strict=True)
+    )
     lines = [
-        f"{report['n']} pictures: {report['agreement']:.2%} of the float model's boxes are the int8 file's, too",
-        f"AP at IoU 0.35: float {report['float']['ap35']:.4f}, int8 {report['int8']['ap35']:.4f}, {loss}",
+        f"{report['n']} pictures: the int8 file has {report['agreement']:.2%} of the float model's boxes",
+        f"AP at IoU 0.35: {precision}, {loss}",
     ]
     if report["edgetpu"]["compared"]:
         lines.append(f"edgetpu: AP at IoU 0.35 {report['edgetpu']['ap35']:.4f}")
@@ -45,44 +97,11 @@ def detection_text(report: dict[str, Any], bound: float) -> str:
 
 
 def edgetpu_text(report: dict[str, Any]) -> str:
-    """How the compiled file does against the int8 file, or why that is not known."""
+    """How far the compiled file agrees with the int8 file, or why that is not known."""
     entry = report["edgetpu"]
     if not entry["compared"]:
         return f"edgetpu not compared: {entry['why']}"
     return f"edgetpu: agrees with the int8 file on {entry['agreement']:.2%}"
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Run the command; returns the exit code."""
-    if arguments.int8.is_file() and load_card(arguments.int8).task == "detection":
-        from convert.detector import verify_detector
-
-        report = verify_detector(arguments)
-        loss = (report["float"]["ap35"] or 0) - (report["int8"]["ap35"] or 0)
-        report |= {"ap35_loss": loss, "bound": arguments.max_ap_loss, "ok": loss <= arguments.max_ap_loss}
-        if report["edgetpu"]["compared"]:
-            report["ok"] &= (report["float"]["ap35"] or 0) - (
-                report["edgetpu"]["ap35"] or 0
-            ) <= arguments.max_ap_loss
-        text, advice = detection_text(report, arguments.max_ap_loss), "finds less"
-    else:
-        report = verify(arguments)
-        report |= {"bound": arguments.min_agreement, "ok": report["agreement"] >= arguments.min_agreement}
-        if report["edgetpu"]["compared"]:
-            report["ok"] &= report["edgetpu"]["agreement"] >= arguments.min_agreement
-        text, advice = classification_text(report, arguments.min_agreement), "differs too much"
-    if arguments.json:
-        print(json.dumps(report))
-    else:
-        print(f"{text}\n{edgetpu_text(report)}")
-        if arguments.layers:
-            print(f"\nlayers, those that lose most first:\n{layers_text(report['layers'], WORST)}\n")
-        print(
-            "ok"
-            if report["ok"]
-            else f"FAILED: it {advice}; calibrate with more pictures of the kind it will see, --layers shows where it is lost"
-        )
-    return 0 if report["ok"] else 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -94,14 +113,14 @@ def build_parser() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         metavar="RUN/model.keras",
-        help="the float model, in its run folder",
+        help="the float model in its run folder",
     )
     add(
         "--int8",
         type=Path,
         required=True,
         metavar="FILE.tflite",
-        help="what convert.quantize made of it; FILE_edgetpu.tflite beside it is tried, too",
+        help="what convert.quantize made of it; FILE_edgetpu.tflite beside it is compared too",
     )
     add("--data", nargs="+", type=Path, required=True, help="folders of labelled pictures")
     add("--split", type=Path, help="split.csv of the run: compare on one of its parts")
@@ -111,18 +130,19 @@ def build_parser() -> argparse.ArgumentParser:
         default="test",
         help="which part of --split (default: %(default)s)",
     )
-    add("--source", nargs="+", metavar="NAME", help="these sources alone")
+    add("--source", nargs="+", metavar="NAME", help="pictures of these sources only")
     add(
         "--min-agreement",
         type=float,
         default=0.99,
-        help="the bound: part of the pictures that must get the same label (default: %(default)s)",
+        help="bound for a classifier: share of the pictures that must get the same label "
+        "(default: %(default)s)",
     )
     add(
         "--max-ap-loss",
         type=float,
         default=0.01,
-        help="the bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
+        help="bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
     )
     add("--layers", action="store_true", help="also measure every layer's quantisation error")
     add(
@@ -130,7 +150,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=int,
         default=50,
         metavar="N",
-        help="to measure layers on (default: %(default)s)",
+        help="pictures to measure layers on (default: %(default)s)",
     )
     add("--json", action="store_true", help="print one JSON object")
     return parser

@@ -28,3 +28,11 @@ def named_number(text: str) -> tuple[str, int]:
     if not name or not number.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
     return name, int(number)
+
+
+def fraction(text: str) -> float:
+    """A share of the groups to hold out, 0..0.5."""
+    value = float(text)
+    if not 0 <= value <= 0.5:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0..0.5")
+    return value

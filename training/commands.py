@@ -16,8 +16,8 @@ def run_command(
 ) -> None:
     """Parse the arguments, run the command and exit.
 
-    Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 interrupted. An error is one line on stderr; with `--debug` it is
-    raised again.
+    Exit codes: 0 fine, 1 failed, 2 wrong usage, 130 interrupted. An error is one line on stderr; with
+    `--debug` it is raised again.
     """
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     arguments = parser.parse_args(argv)

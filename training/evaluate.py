@@ -8,19 +8,22 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from training.classifier.evaluate import evaluate, load_scorer, select_samples, write_report
-from training.classifier.metrics import text_report
 from training.commands import run_command
+from training.runs import METRICS, write_json
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    return main_detection(arguments) if arguments.task == "detection" else main_classification(arguments)
+    evaluate = evaluate_detection if arguments.task == "detection" else evaluate_classification
+    figures, text = evaluate(arguments)
+    print(json.dumps(figures) if arguments.json else text)
+    return 0
 
 
-def main_detection(arguments: argparse.Namespace) -> int:
-    """Scenes with boxes; returns the exit code."""
+def evaluate_detection(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """A face detector on scenes with boxes: its figures, and the same as text."""
     from training.detector.evaluate import detection_text, evaluate_detector
 
     figures = evaluate_detector(
@@ -32,31 +35,27 @@ def main_detection(arguments: argparse.Namespace) -> int:
         arguments.threads,
         arguments.report,
     )
-    text = json.dumps(figures) if arguments.json else detection_text(figures)
     if arguments.report:
-        (arguments.report / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(text)
-    return 0
+        write_json(arguments.report / METRICS, figures)
+    return figures, detection_text(figures)
 
 
-def main_classification(arguments: argparse.Namespace) -> int:
-    """Labelled faces; returns the exit code."""
+def evaluate_classification(arguments: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """A mask classifier on labelled faces: its figures, and the same as text."""
+    from training.classifier.evaluate import (
+        evaluate,
+        evaluation_text,
+        load_scorer,
+        select_samples,
+        write_report,
+    )
+
     scorer = load_scorer(arguments.model, arguments.threads)
     samples = select_samples(arguments.data, arguments.split, arguments.part, arguments.source)
     result = evaluate(scorer, samples)
-    figures = result.figures
     if arguments.report:
         write_report(result, scorer.labels, arguments.report)
-    if arguments.json:
-        print(json.dumps(figures))
-        return 0
-    print(text_report(figures))
-    for source, own in figures.get("per_source", {}).items():
-        pair = own["with_without"] or {}
-        print(
-            f"{source}: n {own['n']}, macro_f1 {own['macro_f1']:.4f}, with / without {pair.get('balanced_accuracy', float('nan')):.4f}"
-        )
-    return 0
+    return result.figures, evaluation_text(result.figures)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         required=True,
-        help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; for detection COCO or, without annotations.json, backgrounds",
+        help="folders: one sub-folder per label, a manifest.csv, or COCO scenes; "
+        "for detection COCO scenes, or pictures without people",
     )
     add("--split", type=Path, help="split.csv of a training run: evaluate one of its parts")
     add(
@@ -84,18 +84,18 @@ def build_parser() -> argparse.ArgumentParser:
         default="test",
         help="which part of --split (default: %(default)s)",
     )
-    add("--source", nargs="+", metavar="NAME", help="these sources alone")
+    add("--source", nargs="+", metavar="NAME", help="pictures of these sources only")
     add(
         "--report",
         type=Path,
         metavar="DIR",
-        help="write plots, report.txt, metrics.json and mistakes.csv there",
+        help="write plots, report.txt, metrics.json and mistakes.csv into this folder",
     )
     add(
         "--threads",
         type=int,
         default=0,
-        help="of a .tflite model; 0: one per core, at most 4 (default: %(default)s)",
+        help="threads for a .tflite model; 0 is one per core, at most 4 (default: %(default)s)",
     )
     add("--json", action="store_true", help="print one JSON object")
     return parser

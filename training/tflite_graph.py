@@ -1,10 +1,12 @@
-"""Reads a TFLite file into plain dataclasses: operations in the order in which they run, tensors, quantisation, constants.
+"""Reads the graph of a TFLite file: its operations in the order in which they run, its tensors and constants.
 
-The reading itself is done by the classes that flatc generates from TFLite's schema and ai-edge-litert ships; nothing runs the model.
+The reading itself is done by classes that flatc generates from TFLite's schema; ai-edge-litert ships them.
+Nothing here runs the model.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ import numpy.typing as npt
 from edge.errors import MissingLibraryError, ModelError
 
 IDENTIFIER = b"TFL3"
+"""What a TFLite file has at its bytes 4 to 7."""
+
 DAMAGE = (
     struct.error,
     IndexError,
@@ -28,28 +32,32 @@ DAMAGE = (
     MemoryError,
     AssertionError,
 )
-"""What the generated classes raise at offsets that point nowhere: they do not verify a file before they read it."""
+"""What the generated classes raise for a damaged file: they follow its offsets without a check."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """One tensor of the graph.
-
-    shape: as allocated. signature: the same with -1 where the size may change; equal to `shape` where the file has none.
-    dtype: TFLite's name, lower case. scales, zero_points: empty for a tensor that is not quantised, one entry per tensor or one per
-    channel of `axis`. constant: the bytes of a weight, bias or parameter; None for what is computed at run time.
-    """
+class GraphTensor:
+    """One tensor of the graph."""
 
     index: int
+    """Its place in the file's list of tensors."""
     name: str
     dtype: str
+    """TFLite's name in lower case, such as `int8`."""
     shape: tuple[int, ...]
+    """As it is allocated."""
     signature: tuple[int, ...]
+    """The shape with -1 where the size may change; equal to `shape` if the file has none."""
     scales: tuple[float, ...]
+    """Quantisation: one scale for the tensor, or one for each channel of `axis`; empty for other tensors."""
     zero_points: tuple[int, ...]
+    """Quantisation: one for each scale."""
     axis: int
+    """The axis of the channels that have a scale each."""
     constant: bytes | None
+    """The content of a weight, bias or parameter; None for what is computed at run time."""
     buffer: int
+    """Number of the buffer that holds the content. Tensors can share one."""
 
     @property
     def per_channel(self) -> bool:
@@ -57,7 +65,10 @@ class Tensor:
         return len(self.scales) > 1
 
     def values(self) -> npt.NDArray[Any] | None:
-        """The numbers of a constant, flat, in its own dtype; None for another tensor or for a dtype that numpy does not know."""
+        """The numbers of a constant, flat, in its own dtype.
+
+        None for a tensor that is computed at run time, and for a dtype that numpy does not have.
+        """
         if self.constant is None:
             return None
         try:
@@ -66,7 +77,10 @@ class Tensor:
             return None
 
     def real_values(self) -> npt.NDArray[np.float64] | None:
-        """The real numbers of a quantised constant in its own shape: (q - zero point) x scale (Jacob et al. 2018); None for another tensor."""
+        """The real numbers of a quantised constant in its own shape; None for another tensor.
+
+        (q - zero point) x scale (Jacob et al. 2018).
+        """
         values = self.values()
         if values is None or not self.scales:
             return None
@@ -81,41 +95,46 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One operation. name: of the built-in operator, or CUSTOM. inputs: None where an optional one (a bias) is left out.
-
-    options: the operator's own settings by the schema's names, such as `fusedActivationFunction`.
-    """
+    """One operation."""
 
     index: int
+    """Its place in the order in which the operations run."""
     name: str
+    """The built-in operator's name, or CUSTOM."""
     version: int
     custom: str
-    inputs: tuple[Tensor | None, ...]
-    outputs: tuple[Tensor, ...]
+    """A custom operator's name; empty for the built-in ones."""
+    inputs: tuple[GraphTensor | None, ...]
+    """None where an optional input, such as a bias, is left out."""
+    outputs: tuple[GraphTensor, ...]
     options: dict[str, Any]
+    """Its own settings by the schema's names, such as `fusedActivationFunction`."""
 
     @property
-    def given(self) -> tuple[Tensor, ...]:
+    def given(self) -> tuple[GraphTensor, ...]:
         """The inputs that are there."""
         return tuple(tensor for tensor in self.inputs if tensor is not None)
 
     @property
-    def activations(self) -> tuple[Tensor, ...]:
+    def activations(self) -> tuple[GraphTensor, ...]:
         """Inputs and outputs that are computed at run time."""
         return tuple(tensor for tensor in (*self.given, *self.outputs) if tensor.constant is None)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The main subgraph of a file. subgraphs: how many the file has (more than one: control flow). size: of the file, bytes."""
+    """The main graph of a file."""
 
     path: Path
     size: int
+    """Bytes of the file."""
     description: str
+    """The file's own text about itself; often empty."""
     subgraphs: int
+    """Graphs in the file. More than one means control flow."""
     ops: tuple[Op, ...]
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[GraphTensor, ...]
+    outputs: tuple[GraphTensor, ...]
 
 
 def schema() -> ModuleType:
@@ -124,23 +143,23 @@ def schema() -> ModuleType:
         from ai_edge_litert import schema_py_generated
     except ImportError as error:
         raise MissingLibraryError(
-            "reading a TFLite file needs ai-edge-litert: pip install ai-edge-litert"
+            "ai-edge-litert is not installed, a TFLite file cannot be read", "pip install ai-edge-litert"
         ) from error
     return schema_py_generated  # type: ignore[no-any-return]
 
 
 def read_graph(path: Path) -> Graph:
-    """Read a file. Raises ModelError where it is missing, no TFLite file, or damaged."""
+    """Read a file. Raises ModelError if it is missing, not a TFLite file, or damaged."""
     if not path.is_file():
-        raise ModelError(f"{path}: no such model; give the path of a .tflite file")
+        raise ModelError(f"{path}: no such model", "give the path of a .tflite file")
     content = path.read_bytes()
     if content[4:8] != IDENTIFIER:
-        raise ModelError(f"{path}: not a TFLite file; make one with `python -m convert.quantize`")
+        raise ModelError(f"{path}: not a TFLite file", "make one with `python -m convert.quantize`")
     classes = schema()
     try:
         return _graph(path, len(content), classes.ModelT.InitFromPackedBuf(content, 0), classes)
     except DAMAGE as error:
-        raise ModelError(f"{path}: damaged or cut short, it points outside itself; copy it again") from error
+        raise ModelError(f"{path}: damaged or cut short", "copy it again") from error
 
 
 def _graph(path: Path, size: int, model: Any, classes: ModuleType) -> Graph:
@@ -168,11 +187,11 @@ def _text(value: bytes | str | None) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
 
 
-def _tensor(index: int, tensor: Any, buffers: list[Any], dtypes: dict[int, str]) -> Tensor:
+def _tensor(index: int, tensor: Any, buffers: list[Any], dtypes: dict[int, str]) -> GraphTensor:
     shape = tuple(int(n) for n in _entries(tensor.shape))
     quantisation = tensor.quantization
     data = buffers[tensor.buffer].data
-    return Tensor(
+    return GraphTensor(
         index=index,
         name=_text(tensor.name),
         dtype=dtypes.get(tensor.type, f"type {tensor.type}").lower(),
@@ -186,9 +205,9 @@ def _tensor(index: int, tensor: Any, buffers: list[Any], dtypes: dict[int, str])
     )
 
 
-def _op(index: int, op: Any, codes: list[Any], tensors: list[Tensor], names: dict[int, str]) -> Op:
+def _op(index: int, op: Any, codes: list[Any], tensors: list[GraphTensor], names: dict[int, str]) -> Op:
     code = codes[op.opcodeIndex]
-    # Operators up to 127 stand in the old field, later ones in the new: the greater is right (schema.fbs, OperatorCode)
+    # operators up to 127 are in the old field, later ones in the new: the greater is right (schema.fbs)
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     return Op(
         index=index,
@@ -201,24 +220,26 @@ def _op(index: int, op: Any, codes: list[Any], tensors: list[Tensor], names: dic
     )
 
 
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
+"""Operations whose second input is a weight."""
+
+
 def macs(op: Op) -> int:
-    """Multiply-accumulates of one inference, counted where there are weights: convolutions and dense layers; 0 elsewhere."""
-    if (
-        op.name not in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
-        or len(op.inputs) < 2
-    ):
-        return 0
-    weights, out = op.inputs[1], op.outputs[0]
+    """Multiply-accumulates of one inference for convolutions and dense layers; 0 for other operations.
+
+    Layouts of the weights: (1, kernel h, kernel w, out) of a depthwise convolution; (out, kernel h, kernel w,
+    in) of the other convolutions; (out, in) of a dense layer.
+    """
+    weights = op.inputs[1] if op.name in WEIGHTED and len(op.inputs) > 1 else None
     if weights is None or not weights.shape:
         return 0
-    if (
-        op.name == "TRANSPOSE_CONV"
-    ):  # weights (out, kernel h, kernel w, in); every input pixel is multiplied by the whole kernel
+    outputs = math.prod(op.outputs[0].shape)
+    if op.name == "TRANSPOSE_CONV":  # every input pixel is multiplied by the whole kernel
         source = op.inputs[2] if len(op.inputs) > 2 else None
-        return 0 if source is None else _product(source.shape[:3]) * _product(weights.shape)
-    if op.name == "DEPTHWISE_CONV_2D":  # weights (1, kernel h, kernel w, out)
-        return _product(out.shape) * _product(weights.shape[1:3])
-    return _product(out.shape) * _product(weights.shape[1:])  # (out, kernel h, kernel w, in), or (out, in)
+        return 0 if source is None else math.prod(source.shape[:3]) * math.prod(weights.shape)
+    if op.name == "DEPTHWISE_CONV_2D":
+        return outputs * math.prod(weights.shape[1:3])
+    return outputs * math.prod(weights.shape[1:])
 
 
 def parameter_bytes(op: Op) -> int:
@@ -227,13 +248,6 @@ def parameter_bytes(op: Op) -> int:
 
 
 def total_parameter_bytes(graph: Graph) -> int:
-    """The same over the graph, a buffer that several operations share counted once."""
+    """Bytes of all constants of a graph. A buffer that several operations share is counted once."""
     buffers = {t.buffer: len(t.constant) for op in graph.ops for t in op.given if t.constant is not None}
     return sum(buffers.values())
-
-
-def _product(numbers: tuple[int, ...]) -> int:
-    result = 1
-    for n in numbers:
-        result *= n
-    return result

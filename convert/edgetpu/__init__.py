@@ -1,1 +1,1 @@
-"""The Coral Edge TPU: what it takes, its compiler, and a device on this machine."""
+"""The Coral Edge TPU: the operations that it has, its compiler, and a device on this machine."""

@@ -1,4 +1,4 @@
-"""Runs something with a model on this machine's Coral Edge TPU, if there is one and the model is compiled."""
+"""Runs a model on this machine's Coral Edge TPU, if there is one and the model is compiled."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ T = TypeVar("T")
 def run_on_edgetpu(
     model: TFLiteModel, run: Callable[[], T], config: AcceleratorConfig | None = None
 ) -> tuple[T | None, str]:
-    """What `run` gives while the compiled file beside the model runs on an Edge TPU; or None and why not.
+    """The result of `run` while the model runs on an Edge TPU; or None, and why it cannot run there.
 
-    Raises ModelError where the Edge TPU is lost midway: a figure of two devices would be of none.
+    The file that runs is the compiled one beside the model. The reason is empty if it ran. Raises ModelError
+    if the Edge TPU is lost midway: a figure of two devices would describe neither.
     """
     path = compiled_path(model.card.path)
     if not path.is_file():
@@ -34,10 +35,10 @@ def run_on_edgetpu(
             return None, str(accelerator.status)
         result = run()
         if not accelerator.in_use:
-            raise ModelError(f"{path}: lost on the way: {accelerator.status}")
+            raise ModelError(f"{path}: the Edge TPU was lost on the way: {accelerator.status}")
     return result, ""
 
 
 def edgetpu_entry(why: str) -> dict[str, Any]:
-    """For a report: whether it was compared, and if not, why."""
+    """For a report: whether the Edge TPU was compared, and if not, why. why: empty if it was."""
     return {"compared": not why, "why": why}

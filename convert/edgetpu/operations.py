@@ -1,10 +1,11 @@
-"""The operations that the Edge TPU has, with the limitations that are documented, each a check of its own.
+"""The operations that the Edge TPU has, and their documented limitations, each as a check of its own.
 
-Sources, by the marks that the table and the checks carry:
-[ops]      https://coral.ai/docs/edgetpu/models-intro/#supported-operations, the table with its known limitations
+Sources, by the marks in the table and the checks:
+[ops]      https://coral.ai/docs/edgetpu/models-intro/#supported-operations, the table with its limitations
 [reqs]     https://coral.ai/docs/edgetpu/models-intro/#model-requirements
 [#N]       https://github.com/google-coral/edgetpu/issues/N, logs of the compiler and its maintainers' words
-[versions] tensorflow/lite/tools/versioning/{op_version,runtime_version}.cc: which version an operation is given, and since which TensorFlow
+[versions] tensorflow/lite/tools/versioning/{op_version,runtime_version}.cc: the version that an operation
+           is given, and the first TensorFlow that reads it
 """
 
 from __future__ import annotations
@@ -15,27 +16,35 @@ from dataclasses import dataclass
 from training.tflite_graph import Op
 
 BYTE_TYPES = ("int8", "uint8")
-ROOM_FOR_SOFTMAX = 16_000
-"""Elements [ops]."""
+MAX_SOFTMAX = 16_000
+"""The largest number of elements of a softmax [ops]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """int8: the newest version that a plain int8 or uint8 form gets. read: the newest that TensorFlow 2.5 registers [versions].
+    """Versions of an operation, and what must be constant.
 
-    The compiler embeds a TensorFlow Lite of its time, and refuses a whole file for one newer version ("Didn't find op for builtin opcode").
-    That it is 2.5, which its sister libraries moved to with 16.0, is inferred: what it is known to refuse came later, CONV_2D 6 with 2.9 [#631],
-    QUANTIZE 3 with 2.7 [#879], TRANSPOSE_CONV 4 [#845]. `constant`: inputs that must be known when compiling ("Filter, bias, or other param is not
-    constant at compile-time" [#25]).
+    The compiler contains a TensorFlow Lite of its time. It refuses a whole file for one operation of a newer
+    version ("Didn't find op for builtin opcode"). We conclude that it is 2.5, because the compiler's sister
+    libraries moved to 2.5 with version 16.0, and what it is known to refuse came later: CONV_2D 6 with 2.9
+    [#631], QUANTIZE 3 with 2.7 [#879], TRANSPOSE_CONV 4 [#845].
     """
 
     int8: int
+    """The newest version that a plain int8 or uint8 operation is given [versions]."""
     read: int
+    """The newest version that TensorFlow 2.5 reads [versions]."""
     constant: tuple[int, ...] = ()
+    """Numbers of the inputs that must be known when compiling.
+
+    ("Filter, bias, or other param is not constant at compile-time" [#25])
+    """
     note: str = ""
+    """A doubt about operations that pass all checks."""
 
 
 SIZE_NOTE = "depending on its size it may be left to the CPU"
+
 RULES = {
     "ADD": Rule(2, 3),
     "AVERAGE_POOL_2D": Rule(2, 3),
@@ -46,7 +55,7 @@ RULES = {
     "FULLY_CONNECTED": Rule(4, 9, (1, 2)),
     "L2_NORMALIZATION": Rule(2, 2),
     "LOGISTIC": Rule(2, 3),
-    "LSTM": Rule(0, 4),  # "unidirectional LSTM only" [ops]; which versions is not said
+    "LSTM": Rule(0, 4),  # "unidirectional LSTM only" [ops]; it does not say which versions
     "MAXIMUM": Rule(2, 4),
     "MAX_POOL_2D": Rule(2, 3),
     "MEAN": Rule(2, 3, (1,)),
@@ -82,7 +91,7 @@ RULES = {
 """By TFLite's names [ops]."""
 
 Found = tuple[str, str] | None
-"""A code and a sentence, where a check finds something."""
+"""A code and a sentence if a check finds something against the operation."""
 
 
 def _types(op: Op, rule: Rule) -> Found:
@@ -111,7 +120,7 @@ def _constants(op: Op, rule: Rule) -> Found:
 
 
 def _sizes(op: Op, rule: Rule) -> Found:
-    """[reqs]: sizes are constant when compiling, and only the three innermost dimensions may be greater than 1."""
+    """[reqs]: sizes are constant when compiling; only the three innermost dimensions exceed 1."""
     for tensor in op.activations:
         if any(size <= 0 for size in tensor.shape):
             return "dynamic", f"{tensor.name} has no fixed size ({list(tensor.shape)})"
@@ -123,19 +132,26 @@ def _sizes(op: Op, rule: Rule) -> Found:
         if any(size > 1 for size in tensor.shape[:-3]):
             return (
                 "rank",
-                f"{tensor.name} is {list(tensor.shape)}: more than the three innermost dimensions are greater than 1",
+                f"{tensor.name} is {list(tensor.shape)}: "
+                "more than the three innermost dimensions are greater than 1",
             )
     return None
 
 
 def _dense(op: Op, rule: Rule) -> Found:
-    """One scale: converters make more since 2024 (tflite-micro#2602), older kernels read one. The output is one-dimensional [ops]."""
+    """Weights with one scale, and a one-dimensional output [ops].
+
+    Converters write one scale per channel since 2024 (tflite-micro#2602). Older kernels read one.
+    """
     if op.name != "FULLY_CONNECTED":
         return None
     weights, out = op.inputs[1], op.outputs[0]
     if weights is not None and weights.per_channel:
-        why = f"the dense weights {weights.name} have {len(weights.scales)} scales, one per channel; `python -m convert.quantize` makes one"
-        return "per_channel_dense", why
+        return (
+            "per_channel_dense",
+            f"the dense weights {weights.name} have {len(weights.scales)} scales, one per channel; "
+            "`python -m convert.quantize` makes one",
+        )
     if any(n > 1 for n in out.shape[:-1]):
         return "limit", f"a dense layer's output must be one-dimensional, {out.name} is {list(out.shape)}"
     return (
@@ -206,8 +222,8 @@ def _softmax(op: Op, rule: Rule) -> Found:
     if any(n > 1 for n in shape[:-1]):
         return "limit", f"only a one-dimensional softmax maps, this is {list(shape)}"
     return (
-        ("limit", f"a softmax of {shape[-1]} elements, at most {ROOM_FOR_SOFTMAX} map")
-        if shape and shape[-1] > ROOM_FOR_SOFTMAX
+        ("limit", f"a softmax of {shape[-1]} elements, at most {MAX_SOFTMAX} map")
+        if shape and shape[-1] > MAX_SOFTMAX
         else None
     )
 
@@ -265,4 +281,4 @@ CHECKS: tuple[Callable[[Op, Rule], Found], ...] = (
     _squeeze,
     _prelu,
 )
-"""In this order."""
+"""The first check that finds something decides."""

@@ -1,10 +1,11 @@
-"""What the Edge TPU takes: a verdict per operation before any compiler has run, with the reason where it is no.
+"""A verdict for each operation of a graph before any compiler has run: will it run on the Edge TPU, and if
+not, why.
 
-What single operations must be like stands in `convert.edgetpu.operations`. Sources, by the marks used below:
-[reqs]     https://coral.ai/docs/edgetpu/models-intro/#compiling
-[compiler] https://coral.ai/docs/edgetpu/compiler/
-[#N]       https://github.com/google-coral/edgetpu/issues/N, logs of the compiler and its maintainers' words
-The compiler is closed; its last version, 16.0.384591198, is of 2021. What none of these says is "not known without the compiler" here.
+The checks of single operations are in `convert.edgetpu.operations`. Sources, by the marks below: [reqs]
+https://coral.ai/docs/edgetpu/models-intro/#compiling [compiler] https://coral.ai/docs/edgetpu/compiler/ [#N]
+https://github.com/google-coral/edgetpu/issues/N, logs of the compiler and its maintainers' words The
+compiler's source is closed. Its last version, 16.0.384591198, is of 2021. What none of these sources says is
+called "not known" here.
 """
 
 from __future__ import annotations
@@ -17,21 +18,29 @@ from convert.edgetpu.operations import BYTE_TYPES, CHECKS, RULES, Rule
 from training.tflite_graph import Graph, Op
 
 COMPILER_VERSION = "16.0.384591198"
+
 ON_CHIP_BYTES = 8 * 2**20
-"""Memory of the Edge TPU for parameters, "roughly 8 MB" [compiler]; logs show 7.7 to 8.0 MiB left for them, the program takes the rest."""
+"""Memory of the Edge TPU for parameters: "roughly 8 MB" [compiler].
+
+In logs 7.7 to 8.0 MiB are left for them; the program takes the rest.
+"""
+
 COMPILED_OP = "edgetpu-custom-op"
+"""The custom operation that the compiler puts in place of what it mapped."""
 
 UNKNOWABLE = (
-    'whether activations fit ("large activation tensors"): depends on how it schedules layers; a smaller input is the cure',
-    "how much on-chip memory the parameters take: it lays them out anew, larger than in the file",
-    'its "unspecified limitation": RESIZE_*, RESHAPE and TRANSPOSE of some sizes are left to the CPU',
-    "op versions newer than plain int8 needs and older than TensorFlow 2.6: it reads them, nothing says which of them it maps",
+    'whether activations fit ("large activation tensors"): it depends on how the compiler schedules layers; '
+    "a smaller input helps",
+    "how much on-chip memory the parameters take: the compiler lays them out anew, larger than in the file",
+    'the "unspecified limitation": RESIZE_*, RESHAPE and TRANSPOSE of some sizes are left to the CPU',
+    "operations of versions newer than plain int8 needs and older than TensorFlow 2.6: the compiler reads "
+    "them, but nothing says which of them run on the Edge TPU",
 )
 """What only the compiler can say [#427] [#439] [#512]."""
 
 
 class Where(StrEnum):
-    """Where an operation will run, as far as it can be known beforehand."""
+    """Where an operation will run, as far as that can be known without the compiler."""
 
     EDGETPU = "Edge TPU"
     UNKNOWN = "not known"
@@ -40,20 +49,26 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """code: a stable word for `why`, a sentence for people. note: a doubt about an operation that should map."""
+    """Where one operation will run, and why."""
 
     op: Op
     where: Where
     code: str = "ok"
+    """A word for the reason that stays the same between versions."""
     why: str = ""
+    """The reason as a sentence for people; empty if it runs on the Edge TPU."""
     note: str = ""
+    """A doubt about an operation that should run on the Edge TPU."""
 
 
-def judge(graph: Graph) -> list[Verdict]:
-    """A verdict for every operation, in the graph's order: what it is by itself, and what the cut of the graph makes of it."""
-    own = [judge_op(op) for op in graph.ops]
+def verdicts_of(graph: Graph) -> list[Verdict]:
+    """A verdict for every operation, in the graph's order.
+
+    It depends on the operation itself, and on where the graph is cut into Edge TPU and CPU.
+    """
+    own = [verdict_of(op) for op in graph.ops]
     first = first_part(graph, [verdict.where is not Where.CPU for verdict in own])
-    behind = _behind(graph, own, first)
+    cut = _cut(graph, own, first)
     return [
         verdict
         if verdict.where is Where.CPU or verdict.op.index in first
@@ -61,19 +76,21 @@ def judge(graph: Graph) -> list[Verdict]:
             verdict,
             where=Where.CPU,
             code="stranded",
-            why=f"could map, but comes after the cut{behind}: one part of a graph maps, not two",
+            why=f"could map, but comes after the cut{cut}: one part of a graph maps, not two",
         )
         for verdict in own
     ]
 
 
 def first_part(graph: Graph, mappable: Sequence[bool]) -> set[int]:
-    """Indices of the operations that become the one part which runs on the Edge TPU.
+    """Indices of the operations in the one part that runs on the Edge TPU. mappable: by operation.
 
-    The compiler does not partition a model more than once: from the first unsupported operation on all runs on the CPU [reqs], and what could have
-    mapped is logged as "More than one subgraph is not supported". "On" means the flow of data, as TensorFlow Lite partitions a graph for a delegate
-    (graph_info.cc): a branch that does not depend on the unsupported operation still maps, and unsupported operations before the first supported
-    one, such as a QUANTIZE of a float input, cut nothing off [#13]. That the compiler does just this is inferred from its logs.
+    The compiler cuts a model only once. Everything behind the first unsupported operation runs on the CPU
+    [reqs]; what could have mapped is logged as "More than one subgraph is not supported". "Behind" means the
+    flow of data, as when TensorFlow Lite partitions a graph for a delegate (graph_info.cc): a branch that
+    does not depend on the unsupported operation still maps. Unsupported operations before the first supported
+    one, such as a QUANTIZE of a float input, cut nothing off [#13]. That the compiler does exactly this is a
+    conclusion from its logs.
     """
     ready = {tensor.index for tensor in graph.inputs} | {
         t.index for op in graph.ops for t in op.given if t.constant is not None
@@ -81,7 +98,7 @@ def first_part(graph: Graph, mappable: Sequence[bool]) -> set[int]:
     left = list(graph.ops)
     while left:
         kind = next((mappable[op.index] for op in left if _runnable(op, ready)), None)
-        if kind is None:  # a file whose inputs nothing produces
+        if kind is None:  # no operation can run: nothing makes its inputs
             return set()
         part: set[int] = set()
         grew = True
@@ -97,8 +114,11 @@ def first_part(graph: Graph, mappable: Sequence[bool]) -> set[int]:
     return set()
 
 
-def _behind(graph: Graph, own: Sequence[Verdict], first: set[int]) -> str:
-    """Which operation cut the graph: the first that cannot map and reads what the Edge TPU made."""
+def _cut(graph: Graph, own: Sequence[Verdict], first: set[int]) -> str:
+    """Words for the operation that cuts the graph.
+
+    It is the first one that cannot map and reads what the Edge TPU made.
+    """
     made = {tensor.index for op in graph.ops if op.index in first for tensor in op.outputs}
     for verdict in own:
         if verdict.where is Where.CPU and any(tensor.index in made for tensor in verdict.op.given):
@@ -110,8 +130,8 @@ def _runnable(op: Op, ready: set[int]) -> bool:
     return all(tensor.index in ready for tensor in op.given)
 
 
-def judge_op(op: Op) -> Verdict:
-    """The verdict for an operation by itself: the first check that finds something decides."""
+def verdict_of(op: Op) -> Verdict:
+    """The verdict for an operation by itself. The first check that finds something decides."""
     if op.name == "CUSTOM":
         if op.custom == COMPILED_OP:
             return Verdict(op, Where.EDGETPU, "compiled", "already compiled")
@@ -120,12 +140,8 @@ def judge_op(op: Op) -> Verdict:
     if rule is None:
         return Verdict(op, Where.CPU, "unsupported", "the Edge TPU has no such operation")
     if op.version > rule.read:
-        return Verdict(
-            op,
-            Where.CPU,
-            "version",
-            f"version {op.version} is newer than the compiler's TensorFlow Lite, which reads up to {rule.read}",
-        )
+        why = f"version {op.version} is newer than the compiler's TensorFlow Lite, which reads up to {rule.read}"
+        return Verdict(op, Where.CPU, "version", why)
     if "LSTM" in op.name:
         return Verdict(
             op, Where.UNKNOWN, "version", "unidirectional LSTMs map, in which form is not documented"
@@ -139,17 +155,23 @@ def judge_op(op: Op) -> Verdict:
 
 def _doubts(op: Op, rule: Rule) -> Verdict:
     if op.version > rule.int8:
-        why = f"version {op.version}, plain int8 needs {rule.int8}: the compiler reads it, whether it maps it is not documented"
+        why = (
+            f"version {op.version}, plain int8 needs {rule.int8}: the compiler reads it, "
+            "whether it maps it is not documented"
+        )
         return Verdict(op, Where.UNKNOWN, "version", why)
     open_sizes = [t for t in op.activations if -1 in t.signature]
     if open_sizes:
-        why = f"the batch or size of {open_sizes[0].name} is left open ({list(open_sizes[0].signature)}); sizes must be fixed: convert with batch 1"
+        why = (
+            f"the batch or size of {open_sizes[0].name} is left open ({list(open_sizes[0].signature)}); "
+            "sizes must be fixed: convert with batch 1"
+        )
         return Verdict(op, Where.UNKNOWN, "dynamic", why)
     return Verdict(op, Where.EDGETPU, note=rule.note)
 
 
 def refusals(graph: Graph, verdicts: Sequence[Verdict]) -> list[str]:
-    """Why the compiler will refuse the whole file, as far as that is documented; empty where nothing is known against it."""
+    """Documented reasons for which the compiler will refuse the whole file; empty if there is none."""
     found = []
     if any(verdict.code == "compiled" for verdict in verdicts):
         found.append("it is compiled for the Edge TPU already")

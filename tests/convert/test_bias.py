@@ -8,7 +8,8 @@ pytest.importorskip("tensorflow", reason="the training extra is not installed: t
 import keras
 
 from convert.bias import round_weights, rounded
-from training.classifier.network import base_of, build_classifier
+from training.backbones.table import backbone_of
+from training.classifier.network import build_classifier
 
 pytestmark = pytest.mark.training
 
@@ -22,7 +23,7 @@ def classifier() -> keras.Model:
     """Its weights are coarse: an outlier in each channel leaves the others few steps, so that rounding shifts the means."""
     keras.utils.set_random_seed(0)
     model = build_classifier(96, 0.35, 3, "none")
-    for layer in base_of(model).layers:
+    for layer in backbone_of(model).layers:
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
             kernel = np.asarray(layer.kernel).copy()
             kernel[0, 0, 0] *= 30
@@ -47,15 +48,17 @@ def test_a_channel_of_zeros_stays_one():
 def test_no_channel_s_mean_moves(pictures):
     model, exact = classifier(), classifier()
     norms = [
-        layer.name for layer in base_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)
+        layer.name
+        for layer in backbone_of(model).layers
+        if isinstance(layer, keras.layers.BatchNormalization)
     ]
 
     def means(of: keras.Model) -> list[np.ndarray]:
-        probe = keras.Model(base_of(of).input, [base_of(of).get_layer(name).output for name in norms])
+        probe = keras.Model(backbone_of(of).input, [backbone_of(of).get_layer(name).output for name in norms])
         return [np.asarray(output).mean(axis=(0, 1, 2)) for output in probe(pictures, training=False)]
 
     before = means(model)
-    for layer in base_of(model).layers:
+    for layer in backbone_of(model).layers:
         if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
             axes = (0, 1, 3) if isinstance(layer, keras.layers.DepthwiseConv2D) else (0, 1, 2)
             layer.kernel.assign(rounded(np.asarray(layer.kernel), axes))

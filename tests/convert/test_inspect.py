@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from convert.edgetpu.operations import RULES
-from convert.edgetpu.verdicts import Where, judge, judge_op, refusals
+from convert.edgetpu.verdicts import Where, refusals, verdict_of, verdicts_of
 from convert.inspect import build_parser, inspect_model, main
 from edge.errors import MissingLibraryError, ModelError
 from tests.builders import DATA, SHARED
-from training.tflite_graph import Op, Tensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from training.tflite_graph import GraphTensor, Op, macs, parameter_bytes, read_graph, total_parameter_bytes
 
 flatbuffers = pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
@@ -114,7 +114,7 @@ def constant(end, values, dtype="<i4"):
 
 
 def verdicts(path):
-    return {verdict.op.name: verdict for verdict in judge(read_graph(path))}
+    return {verdict.op.name: verdict for verdict in verdicts_of(read_graph(path))}
 
 
 # --- reading
@@ -207,7 +207,7 @@ def test_without_the_reader_one_line_names_the_cure(monkeypatch):
 @pytest.mark.parametrize("name", ["blobs", "brightness"])
 def test_the_tiny_int8_models_map_wholly(name):
     graph = read_graph(DATA / f"{name}.tflite")
-    found = judge(graph)
+    found = verdicts_of(graph)
     assert [(v.where, v.code, v.why) for v in found] == [(Where.EDGETPU, "ok", "")] * len(graph.ops)
     assert refusals(graph, found) == []
 
@@ -286,7 +286,7 @@ def test_the_same_dilation_in_both_directions_maps(changed):
 )
 def test_what_nothing_documents_is_not_known(changed, change, code):
     path = changed("brightness", change)
-    found = [verdict for verdict in judge(read_graph(path)) if verdict.where is Where.UNKNOWN]
+    found = [verdict for verdict in verdicts_of(read_graph(path)) if verdict.where is Where.UNKNOWN]
     assert [verdict.code for verdict in found] == [code]
     assert main(build_parser().parse_args([str(path), "--require-mapped"])) == 1
 
@@ -295,7 +295,7 @@ def a_tensor(index, shape, values=None, zero_point=0):
     """int8 with one scale; int32 where it is a constant of an operation's own."""
     dtype = "int8" if values is None or zero_point else "int32"
     data = None if values is None else np.array(values, dtype).tobytes()
-    return Tensor(
+    return GraphTensor(
         index, f"t{index}", dtype, tuple(shape), tuple(shape), (0.1,), (zero_point,), 0, data, index
     )
 
@@ -349,11 +349,11 @@ LIMITS = {
 
 @pytest.mark.parametrize(("op", "code"), LIMITS.values(), ids=LIMITS)
 def test_documented_limits(op, code):
-    assert judge_op(op).code == code
+    assert verdict_of(op).code == code
 
 
 def test_a_size_dependent_operation_has_a_note():
-    assert "left to the CPU" in judge_op(LIMITS["upsampling"][0]).note
+    assert "left to the CPU" in verdict_of(LIMITS["upsampling"][0]).note
 
 
 def test_macs_of_a_transposed_convolution():
@@ -365,7 +365,7 @@ def test_macs_of_a_transposed_convolution():
 
 
 def test_what_comes_after_the_first_unmapped_operation_falls_to_the_cpu(changed):
-    found = judge(read_graph(changed("brightness", kind("FULLY_CONNECTED", "LOG_SOFTMAX"))))
+    found = verdicts_of(read_graph(changed("brightness", kind("FULLY_CONNECTED", "LOG_SOFTMAX"))))
     assert [(v.where, v.code) for v in found] == [
         (Where.EDGETPU, "ok"),
         (Where.CPU, "unsupported"),
@@ -391,13 +391,13 @@ def test_a_branch_that_does_not_need_it_still_maps(changed):
         )
         first.opcodeIndex = len(model.operatorCodes) - 1
 
-    found = judge(read_graph(changed("blobs", second_kind)))
+    found = verdicts_of(read_graph(changed("blobs", second_kind)))
     assert [v.where for v in found] == [Where.EDGETPU, Where.CPU, Where.EDGETPU]
 
 
 def test_an_unmapped_operation_at_the_start_cuts_nothing_off(changed):
     """As google-coral/edgetpu#13 shows for the QUANTIZE of a float input."""
-    found = judge(read_graph(changed("brightness", kind("MEAN", "LOG_SOFTMAX"))))
+    found = verdicts_of(read_graph(changed("brightness", kind("MEAN", "LOG_SOFTMAX"))))
     assert [v.where for v in found] == [Where.CPU, Where.EDGETPU, Where.EDGETPU]
 
 
@@ -454,7 +454,7 @@ def test_the_versions_that_the_compiler_is_known_to_refuse(op, number):
 )
 def test_whole_files_that_the_compiler_refuses(changed, name, changes, message):
     graph = read_graph(changed(name, *changes))
-    (reason,) = refusals(graph, judge(graph))
+    (reason,) = refusals(graph, verdicts_of(graph))
     assert message in reason
 
 

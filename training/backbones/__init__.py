@@ -1,1 +1,1 @@
-"""Networks with ImageNet weights that models begin with."""
+"""Networks with ImageNet weights that a model begins with: the table of them, and weights from int8 files."""

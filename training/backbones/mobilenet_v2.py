@@ -1,52 +1,58 @@
-"""MobileNetV2 (Sandler et al. 2018), in which the classifier and the larger detector begin."""
+"""MobileNetV2 (Sandler et al. 2018)."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
+if TYPE_CHECKING:
+    import keras
 
-from edge.errors import DataError
+SIZES = (96, 128, 160, 192, 224)
+"""Sides of the input, px, for which Keras has ImageNet weights."""
+
+ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
+"""Width multipliers for which Keras has ImageNet weights."""
+
+BLOCKS = 16
+"""Inverted residual blocks after the stem and the first, unnumbered block."""
+
+LAYER_PREFIXES = ("Conv1", "bn_Conv1", "expanded_conv", "block_", "Conv_1")
+"""What the names of its layers with weights begin with."""
 
 
-def mobilenet_v2(
-    inputs: keras.KerasTensor | None, size: tuple[int, int], alpha: float, weights: str
+def build(
+    inputs: keras.KerasTensor | None, size: tuple[int, int], alpha: float, weights: str | None
 ) -> keras.Model:
-    """MobileNetV2 without its top. inputs: the tensor that it grows from, or None for a model of its own; size: (height, width) px.
+    """The network without its top. The arguments are those of `training.backbones.table.Build`."""
+    import keras
 
-    weights: `imagenet` (Keras fetches them), `none`, or a `.weights.h5` file. Raises DataError where they don't fit.
+    return keras.applications.MobileNetV2(
+        input_shape=(*size, 3), input_tensor=inputs, alpha=alpha, include_top=False, weights=weights
+    )
+
+
+def preprocess(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the values as they are: the weights expect -1..1, which `edge.preprocess.normalise` gives."""
+    return values
+
+
+def freeze(network: keras.Model, blocks: int) -> None:
+    """Make the network trainable, except for its batch norms, its stem and its first `blocks` residual
+    blocks.
+
+    The batch norms stay, because small batches of faces would spoil their statistics, and because what the
+    model learns with a batch's own statistics is not what runs at the door. `trainable=False` puts a batch
+    norm into inference mode; `training=False` in a call does not, because `fit` calls the model around it.
+
+    The early blocks stay for three reasons. They see edges and colours, which faces share with ImageNet's
+    pictures. They take the most training time. And some of their batch norms multiply by 50: training steps
+    too small for int8 weights would change what they compute (measured: 4 % of the labels changed in
+    conversion).
     """
-    settings = {"input_shape": (*size, 3), "input_tensor": inputs, "alpha": alpha, "include_top": False}
-    if weights == "imagenet":
-        try:
-            return keras.applications.MobileNetV2(**settings, weights="imagenet")
-        except Exception as error:  # the download's errors are of many kinds
-            raise DataError(f"ImageNet weights cannot be had ({error}); give --weights FILE") from error
-    base = keras.applications.MobileNetV2(**settings, weights=None)
-    if weights != "none":
-        if not Path(weights).is_file():
-            raise DataError(
-                f"{weights}: no such file; --weights takes imagenet or a .weights.h5 of MobileNetV2 without its top"
-            )
-        try:
-            base.load_weights(weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise DataError(
-                f"{weights}: does not fit MobileNetV2 with alpha {alpha} ({str(error).splitlines()[0]})"
-            ) from error
-    return base
+    import keras
 
-
-def make_tunable(base: keras.Model, frozen_blocks: int) -> None:
-    """Make a MobileNetV2 trainable but for its batch norms, its stem and its first `frozen_blocks` inverted residual blocks.
-
-    The batch norms: small batches of faces would spoil their statistics, and what was learned with a batch's own is not what runs at the door.
-    `trainable=False` puts one into inference mode; `training=False` in a call would not, where `fit` calls the model around it.
-    The early blocks: they see edges and colours, which faces share with ImageNet; they cost the most time to train; and some of their batch norms
-    multiply by 50, so that steps of training too small for int8 weights would change what they say (measured: 4 % of the labels lost in conversion).
-    """
-    base.trainable = True
+    network.trainable = True
     early = True
-    for layer in base.layers:
-        early = early and not layer.name.startswith(f"block_{frozen_blocks}_")
+    for layer in network.layers:
+        early = early and not layer.name.startswith(f"block_{blocks}_")
         layer.trainable = not early and not isinstance(layer, keras.layers.BatchNormalization)

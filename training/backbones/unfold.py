@@ -1,4 +1,7 @@
-"""Starting from a shipped `.tflite` file: its int8 weights, with the batch norms folded into them, back in a Keras model that can be trained on."""
+"""Training that starts from an int8 `.tflite` file: its weights go back into a Keras model.
+
+In the file the batch norms are folded into the convolutions, and the weights are int8.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,31 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.errors import DataError, ModelError
-from training.tflite_graph import Graph, Op, Tensor, read_graph
+from training.tflite_graph import Graph, GraphTensor, Op, read_graph
 
 Floats = npt.NDArray[np.float32]
 
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+"""Operations with a weight and a bias."""
+
 LAYERS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+"""The Keras layers that become such operations."""
 
 
 def take_folded_weights(model: keras.Model, path: Path) -> None:
-    """Give every convolution and dense layer of a model the weights that its namesake has in a file which `convert.quantize` made.
+    """Give every convolution and dense layer the weights of the operation with its name in an int8 file.
 
-    A batch norm behind a convolution gets mean 0, variance 1, the convolution's bias as shift, and as scale what brings each channel's weights to
-    the usual size: folded, those of some channels are a thousandth of others', and an optimiser's steps, equally large for all, would change the
-    small ones most. The model then computes what the file computes, less the rounding of activations; `spread_batch_norms` makes it fit for training
-    with batch statistics. Raises DataError where a layer has no namesake or another shape, ModelError where the file cannot be read.
+    path: a file that `convert.quantize` made of such a model. Afterwards the model computes what the file
+    computes, except for the rounding of activations. Before training with batch statistics, call
+    `spread_batch_norms`.
+
+    A batch norm behind a convolution gets mean 0, variance 1 and the convolution's bias as shift. Its scale
+    brings each channel's weights to the usual size. Without that, the folded weights of some channels are a
+    thousandth of others', and the optimiser's steps, equally large for all, would change the small ones most.
+    A convolution in front of a batch norm must have no bias of its own.
+
+    Raises DataError if a layer has no operation of its name, or one of another shape; ModelError if the file
+    cannot be read or is not int8.
     """
     graph = read_graph(path)
     norms = {
@@ -33,30 +46,37 @@ def take_folded_weights(model: keras.Model, path: Path) -> None:
         for norm in _layers(model, (keras.layers.BatchNormalization,))
     }
     for layer in _layers(model, LAYERS):
-        op = _namesake(graph, layer.name, path)
-        # TFLite keeps output channels first, and a depthwise kernel as (1, h, w, channels): in Keras both have that axis last
+        op = _op_of_layer(graph, layer.name, path)
+        # TFLite keeps the output channels first, and a depthwise kernel as (1, h, w, channels);
+        # in Keras that axis is the last
         kernel, bias = np.moveaxis(_real(op.inputs[1]), 0, -1), _real(op.inputs[2])
-        if kernel.shape != tuple(layer.kernel.shape):
+        expected = tuple(layer.kernel.shape)
+        if kernel.shape != expected:
             raise DataError(
-                f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {tuple(layer.kernel.shape)})"
+                f"{path}: cannot start from it (its {layer.name} is {kernel.shape}, the new one {expected})",
+                "give a file that was made of a model with the same settings",
             )
         if layer.name in norms:
-            norm, scale = (
-                norms[layer.name],
-                _channel_scale(kernel, -2 if isinstance(layer, keras.layers.DepthwiseConv2D) else -1),
-            )
-            layer.kernel.assign(kernel / scale)
-            norm.set_weights([scale.ravel(), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
+            _set_with_norm(layer, norms[layer.name], kernel, bias)
         else:
             layer.kernel.assign(kernel)
             layer.bias.assign(bias)
 
 
-def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
-    """Set the batch norms' mean and variance to those of their inputs on some pictures, and scale and shift such that the outputs stay.
+def _set_with_norm(layer: keras.layers.Layer, norm: keras.layers.Layer, kernel: Floats, bias: Floats) -> None:
+    """Set a convolution and the batch norm behind it such that both together compute `kernel` and `bias`."""
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    scale = _channel_scale(kernel, -2 if depthwise else -1)
+    layer.kernel.assign(kernel / scale)
+    norm.set_weights([scale.ravel(), bias, np.zeros_like(bias), np.full_like(bias, 1 - norm.epsilon)])
 
-    batches: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. Without this the first step with batch statistics would undo what
-    `take_folded_weights` brought. Frozen ones keep their statistics in training, too, and stay.
+
+def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
+    """Set the batch norms' mean and variance to those of their inputs, and keep every output as it is.
+
+    batches: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. Without this the first step with
+    batch statistics would undo what `take_folded_weights` brought. Frozen batch norms are left alone: they
+    keep their statistics in training too.
     """
     norms = [norm for norm in _layers(model, (keras.layers.BatchNormalization,)) if norm.trainable]
     probe = keras.Model(model.input, [norm.input for norm in norms])
@@ -68,17 +88,25 @@ def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
             sums[i] += [flat.sum(axis=0), np.square(flat).sum(axis=0)]
             count[i] += len(flat)
     for norm, total, number in zip(norms, sums, count, strict=True):
-        gamma, beta, old_mean, old_variance = norm.get_weights()
         mean = total[0] / number
-        variance = np.maximum(total[1] / number - np.square(mean), 0)
-        slope = gamma / np.sqrt(old_variance + norm.epsilon)
-        norm.set_weights(
-            [slope * np.sqrt(variance + norm.epsilon), beta + slope * (mean - old_mean), mean, variance]
-        )
+        _set_statistics(norm, mean, np.maximum(total[1] / number - np.square(mean), 0))
+
+
+def _set_statistics(
+    norm: keras.layers.Layer, mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64]
+) -> None:
+    """Give a batch norm other statistics, and the scale and shift with which it computes the same."""
+    gamma, beta, old_mean, old_variance = norm.get_weights()
+    slope = gamma / np.sqrt(old_variance + norm.epsilon)
+    scale, shift = slope * np.sqrt(variance + norm.epsilon), beta + slope * (mean - old_mean)
+    norm.set_weights([scale, shift, mean, variance])
 
 
 def _channel_scale(kernel: Floats, axis: int) -> Floats:
-    """How much larger than usual (He et al. 2015) the weights of each output channel are, shaped to divide the kernel by; 1 where all are 0."""
+    """How many times larger than usual (He et al. 2015) the weights of each channel are; 1 if all are 0.
+
+    axis: the output channels' axis. Returns an array of a shape that the kernel can be divided by.
+    """
     others = tuple(i for i in range(kernel.ndim) if i != axis % kernel.ndim)
     size = np.sqrt(np.mean(np.square(kernel), axis=others, keepdims=True))
     usual = np.sqrt(2 * kernel.shape[axis] / kernel.size)
@@ -86,12 +114,15 @@ def _channel_scale(kernel: Floats, axis: int) -> Floats:
 
 
 def _layers(model: keras.Model, kinds: tuple[type, ...]) -> list[keras.layers.Layer]:
-    """All layers of some kinds, those of models inside the model included, in the order of the graph."""
+    """All layers of some kinds in the order of the graph, including those of models inside the model."""
     return [layer for layer in model._flatten_layers(include_self=False) if isinstance(layer, kinds)]
 
 
-def _namesake(graph: Graph, layer: str, path: Path) -> Op:
-    """The operation whose tensors carry a layer's name; the exporter appends a number to some."""
+def _op_of_layer(graph: Graph, layer: str, path: Path) -> Op:
+    """The one operation whose tensors have a layer's name in theirs.
+
+    The exporter adds a number to some names.
+    """
     name = re.compile(rf"(?:^|[/;]){re.escape(layer)}(?:_\d+)?/")
     found = [
         op
@@ -99,16 +130,16 @@ def _namesake(graph: Graph, layer: str, path: Path) -> Op:
         if op.name in PRODUCTS and any(name.search(tensor.name) for tensor in (*op.given[1:], *op.outputs))
     ]
     if len(found) != 1:
-        reason = f"{len(found)} of its operations are named {layer}"
         raise DataError(
-            f"{path}: cannot start from it ({reason}); give a file that convert.quantize made of such a model"
+            f"{path}: cannot start from it ({len(found)} of its operations are named {layer})",
+            "give a file that convert.quantize made of such a model",
         )
     return found[0]
 
 
-def _real(tensor: Tensor | None) -> Floats:
-    """A weight's real numbers. Raises ModelError where it is missing or float."""
+def _real(tensor: GraphTensor | None) -> Floats:
+    """A weight's real numbers. Raises ModelError if it is missing or float."""
     values = None if tensor is None else tensor.real_values()
     if values is None:
-        raise ModelError("a weight is missing, or not quantised; give an int8 file")
+        raise ModelError("a weight is missing or not quantised", "give an int8 file")
     return values.astype(np.float32)

@@ -1,1 +1,1 @@
-"""The mask classifier: network, batches, figures."""
+"""The mask classifier: its network, its training pictures, its training and its figures."""

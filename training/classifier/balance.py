@@ -1,8 +1,9 @@
-"""The last step of a classifier's training: how readily it says `with_mask`.
+"""The last step of a classifier's training: how easily it says `with_mask`.
 
-Most pictures to be had are of masked faces, and masks are drawn on bare ones, so that a trained network takes a doubtful face for a masked
-one. At a door that is the mistake that matters. The cure is that for a shifted prior (Saerens et al. 2002): one number off the logit of
-`with_mask`, chosen on the validation part, whose faces are made as hard as a door makes them.
+Most of the available pictures show masked faces, and masks are drawn on bare ones. So a trained network takes
+a doubtful face for a masked one. At a door that is the mistake that matters. The cure is the one for a
+shifted prior (Saerens et al. 2002): one number is taken off the logit of `with_mask`. It is chosen on the
+validation part, whose faces are made as hard as a door makes them.
 """
 
 from __future__ import annotations
@@ -17,24 +18,31 @@ from edge.preprocess import normalise
 from edge.types import Label, Pixels
 from training.classifier.augment import augmented_crop
 from training.classifier.metrics import Scores, Truth, with_without
+from training.classifier.network import SCORES
 from training.datasets.samples import Sample
 
 STEPS = np.arange(0, 3.01, 0.25)
-"""What is tried, in logits."""
+"""The numbers that are tried, in logits."""
 
 SLACK = 0.002
-"""A step that is worse by no more than this is as good: the curve is flat at its top, and some hundred faces tell no finer."""
+"""A step whose accuracy is worse by at most this counts as equally good.
 
-CROPS, LOOKS = 5000, 12
-"""About so many augmented crops are looked at, but at most so many of one face."""
+The curve is flat at its top, and some hundred faces cannot tell finer.
+"""
+
+CROPS = 5000
+"""About this many augmented crops are judged in all."""
+
+MAX_CROPS_OF_A_FACE = 12
 
 
 def balance(
     model: keras.Model, samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int
 ) -> float:
-    """Lower the `with_mask` bias of a classifier's last layer, in place, by the number that suits some held-out samples best; returns it.
+    """Lower the `with_mask` bias of a classifier's last layer in place, and return by how much, in logits.
 
-    0 where a side is missing among the samples: then there is nothing to choose by.
+    samples: held-out faces, by which the number is chosen. If masked or bare ones are missing among them
+    there is nothing to choose by, and the number is 0.
     """
     if not {Label.WITH_MASK, Label.WITHOUT_MASK} <= {sample.label for sample in samples}:
         return 0.0
@@ -43,16 +51,18 @@ def balance(
         scores.append(model.predict_on_batch(normalise(pixels)))
         truth += [labels.index(name) for name in names]
     off = best_step(np.log(np.maximum(np.concatenate(scores), 1e-9)), np.array(truth), labels)
-    kernel, bias = model.get_layer("scores").get_weights()
+    kernel, bias = model.get_layer(SCORES).get_weights()
     bias[labels.index(Label.WITH_MASK)] -= off
-    model.get_layer("scores").set_weights([kernel, bias])
+    model.get_layer(SCORES).set_weights([kernel, bias])
     return off
 
 
 def best_step(logits: Scores, truth: Truth, labels: Sequence[Label]) -> float:
-    """Which of STEPS off the logit of `with_mask` gives the highest balanced accuracy of masked against bare; the smallest of those that all but do.
+    """The step off the logit of `with_mask` that gives the best balanced accuracy of masked against bare
+    faces.
 
-    logits: float (N, K), up to a number per row. truth: int (N,). labels: in the order of the columns.
+    Of steps that are equally good (SLACK) it is the smallest. logits: float (N, K), each row up to a
+    constant. truth: int (N,). labels: in the order of the columns.
     """
     mask = np.eye(len(labels))[labels.index(Label.WITH_MASK)]
     pairs = [with_without(truth, logits - step * mask, labels) for step in STEPS]
@@ -63,10 +73,13 @@ def best_step(logits: Scores, truth: Truth, labels: Sequence[Label]) -> float:
 def _batches(
     samples: Sequence[Sample], labels: Sequence[Label], size: int, seed: int
 ) -> Iterator[tuple[Pixels, list[Label]]]:
-    """Crops as in training, uint8 (N, size, size, 3), and their labels; each sample gives equally many, in one batch."""
+    """Augmented crops as in training, uint8 (N, size, size, 3), and their labels.
+
+    Each sample gives one batch. All batches have the same number of crops.
+    """
     rng, known = np.random.default_rng(seed), frozenset(labels)
-    looks = min(LOOKS, max(1, CROPS // len(samples)))
+    number = min(MAX_CROPS_OF_A_FACE, max(1, CROPS // len(samples)))
     for sample in samples:
         pixels = read_picture(sample.file)
-        crops = [augmented_crop(sample, pixels, size, known, rng) for _ in range(looks)]
+        crops = [augmented_crop(sample, pixels, size, known, rng) for _ in range(number)]
         yield np.stack([crop for crop, _ in crops]), [label for _, label in crops]

@@ -1,4 +1,4 @@
-"""Batches of face crops for Keras, on any of its backends."""
+"""Batches of face crops for Keras."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Floats = npt.NDArray[np.float32]
 
 
 class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The crops of some samples as they are, in order: float32 (N, size, size, 3) and one-hot float32 (N, K)."""
+    """The crops of some samples as they are, in order.
+
+    A batch is float32 (N, size, size, 3) and one-hot float32 (N, K).
+    """
 
     def __init__(
         self, samples: Sequence[Sample], labels: Sequence[Label], size: int, batch: int = 64
@@ -39,9 +42,11 @@ class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Augmented crops in an order drawn anew each epoch, with a weight per sample: classes that are rare weigh more.
+    """Augmented crops in an order that is drawn anew in each epoch, with a weight for each sample.
 
-    epoch: the one to start with, so that a resumed training sees what the uninterrupted one would have seen.
+    A batch is float32 (N, size, size, 3), one-hot float32 (N, K) and float32 (N,): rare classes weigh more.
+    limits: source -> samples of it in an epoch at most. epoch: the one to begin with, so that a resumed
+    training sees what the uninterrupted one would have seen.
     """
 
     def __init__(
@@ -70,16 +75,11 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         crops = [
             augmented_crop(sample, read_picture(sample.file), self.size, known, rng) for sample in chosen
         ]
-        pixels = self._augmentation(
-            np.stack([pixels for pixels, _ in crops]).astype(np.float32), training=True
-        )
+        pixels = np.stack([pixels for pixels, _ in crops]).astype(np.float32)
+        augmented = keras.ops.convert_to_numpy(self._augmentation(pixels, training=True))
         labels = [label for _, label in crops]
         weights = np.array([self._weights[label] for label in labels], np.float32)
-        return (
-            normalise(np.clip(keras.ops.convert_to_numpy(pixels), 0, 255)),
-            one_hot(labels, self.labels),
-            weights,
-        )
+        return normalise(np.clip(augmented, 0, 255)), one_hot(labels, self.labels), weights
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
@@ -93,12 +93,15 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def one_hot(labels: Sequence[Label], order: Sequence[Label]) -> Floats:
-    """float32 (N, K)."""
+    """float32 (N, K): 1 in the column of each label, 0 elsewhere. order: the labels of the columns."""
     return np.eye(len(order), dtype=np.float32)[[order.index(label) for label in labels]]
 
 
 def class_weights(counts: Mapping[Label, float]) -> dict[Label, float]:
-    """The square root of inverse frequency, 1 on average over samples: full inverse frequency lets a few odd pictures of a thin class rule."""
+    """A weight for each class, 1 on average over samples: the square root of inverse frequency.
+
+    Full inverse frequency would let a few odd pictures of a thin class decide.
+    """
     raw = {label: max(1.0, count) ** -0.5 for label, count in counts.items()}
     mean = sum(raw[label] * count for label, count in counts.items()) / max(1.0, sum(counts.values()))
     return {label: weight / mean for label, weight in raw.items()}

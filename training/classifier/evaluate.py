@@ -1,9 +1,8 @@
-"""The classification side of training.evaluate."""
+"""The classifier's part of `python -m training.evaluate`: its figures on labelled faces."""
 
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,30 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from edge.errors import DataError, ModelError, PictureError
+from edge.errors import DataError, PictureError
 from edge.inference.masks import MaskClassifier
 from edge.pictures.files import read_picture
 from edge.preprocess import normalise, resize
 from edge.types import Label, Pixels
-from training.classifier.metrics import classification_metrics, text_report
+from training.classifier.metrics import Scores, Truth, classification_metrics, text_report
 from training.datasets.samples import Sample, read_samples
 from training.datasets.splits import select
+from training.runs import METRICS, load_keras_model, read_config, write_json
 
-Floats = npt.NDArray[np.float64]
+MISTAKES = "mistakes.csv"
+"""File of a report: the pictures that the model gives another label than the data."""
 
 
 class TFLiteScorer:
-    """Scores of crops by an int8 file. labels: in output order."""
+    """Scores of crops by an int8 file, run by the code that runs on the Pi. `labels` are in output order."""
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._classifier = MaskClassifier(path, threads)
         self.labels = self._classifier.card.labels
         self.model = self._classifier.model
 
-    def __call__(self, crops: Sequence[Pixels]) -> Floats:
+    def __call__(self, crops: Sequence[Pixels]) -> Scores:
         """float64 (N, K), rows sum to 1."""
         return np.array(
             [[result.scores[label] for label in self.labels] for result in self._classifier.classify(crops)]
@@ -42,28 +42,17 @@ class TFLiteScorer:
 
 
 class KerasScorer:
-    """Scores of crops by a `.keras` file, whose run folder holds `config.json`. Raises ModelError."""
+    """Scores of crops by a `.keras` file in its run folder. Raises ModelError.
+
+    `labels` are in output order.
+    """
 
     def __init__(self, path: Path) -> None:
-        import keras
-
-        config = path.parent / "config.json"
-        if not config.is_file():
-            raise ModelError(
-                f"{config}: missing; a .keras model is evaluated inside its run folder, where its labels stand"
-            )
-        self.labels = tuple(
-            Label(label) for label in json.loads(config.read_text(encoding="utf-8"))["labels"]
-        )
-        try:
-            self.model = keras.models.load_model(path, compile=False)
-        except (ValueError, OSError) as error:
-            raise ModelError(
-                f"{path}: not a Keras model ({str(error).splitlines()[0]}); give RUN/model.keras"
-            ) from error
+        self.labels = tuple(Label(label) for label in read_config(path.parent)["labels"])
+        self.model = load_keras_model(path)
         self._size = int(self.model.input_shape[1])
 
-    def __call__(self, crops: Sequence[Pixels]) -> Floats:
+    def __call__(self, crops: Sequence[Pixels]) -> Scores:
         """float64 (N, K), rows sum to 1."""
         inputs = np.stack([normalise(resize(pixels, self._size, self._size)) for pixels in crops])
         return np.asarray(self.model.predict_on_batch(inputs), np.float64)
@@ -73,7 +62,10 @@ Scorer = TFLiteScorer | KerasScorer
 
 
 def load_scorer(path: Path, threads: int = 0) -> Scorer:
-    """A model by its suffix. Raises ModelError."""
+    """A model by its suffix. Raises ModelError.
+
+    threads: of a `.tflite` file; 0 is one per core, at most 4.
+    """
     if path.suffix == ".keras":
         return KerasScorer(path)
     return TFLiteScorer(path, threads)
@@ -82,21 +74,26 @@ def load_scorer(path: Path, threads: int = 0) -> Scorer:
 def select_samples(
     folders: Sequence[Path], split: Path | None, part: str | None, sources: Sequence[str] | None
 ) -> list[Sample]:
-    """The samples of some folders, of one part of a split, of some sources. Raises DataError where nothing is left."""
+    """The samples of some folders, of one part of a split, of some sources.
+
+    Raises DataError if none is left.
+    """
     samples = [sample for folder in folders for sample in read_samples(folder)]
     return select(samples, folders, split, part, sources)
 
 
 def score_samples(
     scorer: Scorer, samples: Sequence[Sample], batch: int = 64
-) -> tuple[list[Sample], Floats, list[str]]:
-    """The readable samples, their scores, float64 (N, K), and one line for each unreadable picture."""
+) -> tuple[list[Sample], Scores, list[str]]:
+    """The readable samples, their scores, float64 (N, K), and one line for each unreadable picture.
+
+    Raises DataError if none can be read.
+    """
     readable: list[Sample] = []
-    scores: list[Floats] = []
+    scores: list[Scores] = []
     unreadable: list[str] = []
-    for start in tqdm(
-        range(0, len(samples), batch), desc="scoring", unit="batch", mininterval=1, disable=None
-    ):
+    starts = range(0, len(samples), batch)
+    for start in tqdm(starts, desc="scoring", unit="batch", mininterval=1, disable=None):
         crops = []
         for sample in samples[start : start + batch]:
             try:
@@ -113,20 +110,28 @@ def score_samples(
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """figures: ready for JSON. samples: those that could be read. truth: int (N,), indices into the scorer's labels. scores: float64 (N, K)."""
+    """A classifier's answers to some samples."""
 
     figures: dict[str, Any]
+    """Ready for JSON."""
     samples: list[Sample]
-    truth: npt.NDArray[np.intp]
-    scores: Floats
+    """The N samples that could be read."""
+    truth: Truth
+    """int (N,), indices into the scorer's labels."""
+    scores: Scores
+    """float64 (N, K)."""
 
 
 def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
-    """All figures, for all samples and per source. Raises DataError."""
+    """All figures, over all samples and for each source.
+
+    Unreadable pictures are named on stderr. Raises DataError for a label that the model does not have.
+    """
     unknown = {sample.label for sample in samples} - set(scorer.labels)
     if unknown:
         raise DataError(
-            f"the data hold {', '.join(sorted(unknown))}, the model knows only {', '.join(scorer.labels)}; leave that class out"
+            f"the data hold {', '.join(sorted(unknown))}, the model has only {', '.join(scorer.labels)}",
+            "leave that class out",
         )
     readable, scores, unreadable = score_samples(scorer, samples)
     for line in unreadable:
@@ -144,20 +149,38 @@ def evaluate(scorer: Scorer, samples: Sequence[Sample]) -> Evaluation:
     return Evaluation(figures, readable, truth, scores)
 
 
+def evaluation_text(figures: dict[str, Any]) -> str:
+    """The figures for a person, with one line for each source."""
+    lines = [text_report(figures)]
+    for source, own in figures.get("per_source", {}).items():
+        lines.append(f"{source}: n {own['n']}, {headline(own)}")
+    return "\n".join(lines)
+
+
+def headline(figures: dict[str, Any]) -> str:
+    """The two figures that matter most, in a few words."""
+    pair = figures["with_without"] or {}
+    accuracy = pair.get("balanced_accuracy", float("nan"))
+    return f"macro_f1 {figures['macro_f1']:.4f}, with / without {accuracy:.4f}"
+
+
 def write_report(result: Evaluation, labels: Sequence[Label], folder: Path) -> None:
-    """Plots, `report.txt`, `metrics.json`, and `mistakes.csv`: what the model calls by another name, the surest first."""
+    """Write plots, `report.txt`, `metrics.json` and MISTAKES into a folder."""
     from training.classifier.plots import plot_evaluation
 
     plot_evaluation(result.truth, result.scores, labels, folder)
     (folder / "report.txt").write_text(text_report(result.figures) + "\n", encoding="utf-8")
-    (folder / "metrics.json").write_text(json.dumps(result.figures, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / METRICS, result.figures)
+    write_mistakes(result, labels, folder / MISTAKES)
+
+
+def write_mistakes(result: Evaluation, labels: Sequence[Label], path: Path) -> None:
+    """A CSV of the samples that the model gives another label, those with the highest scores first."""
     predicted = result.scores.argmax(axis=1)
     wrong = sorted(np.flatnonzero(predicted != result.truth), key=lambda i: -result.scores[i].max())
-    with (folder / "mistakes.csv").open("w", newline="", encoding="utf-8") as lines:
+    with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(("file", "label", "predicted", "score"))
         for i in wrong:
-            sample = result.samples[i]
-            writer.writerow(
-                (sample.file, sample.label, labels[predicted[i]], f"{result.scores[i].max():.3f}")
-            )
+            sample, score = result.samples[i], result.scores[i].max()
+            writer.writerow((sample.file, sample.label, labels[predicted[i]], f"{score:.3f}"))

@@ -18,8 +18,10 @@ Truth = npt.NDArray[np.intp]
 def classification_metrics(truth: Truth, scores: Scores, labels: Sequence[Label]) -> dict[str, Any]:
     """All figures of one evaluation, ready for JSON.
 
-    truth: int (N,), indices into `labels`. scores: float (N, K), rows sum to 1. Classes that the data do not hold are left out of the
-    averages, and scores are compared among the classes that they do hold: two-class data ask a three-class model with or without.
+    truth: int (N,), indices into `labels`. scores: float (N, K), rows sum to 1.
+
+    Classes that the data do not hold are left out of the averages. Scores are compared among the classes that
+    the data hold: with two-class data a three-class model is asked "with or without".
     """
     present = np.unique(truth)
     names = [labels[i].value for i in present]
@@ -49,9 +51,11 @@ def classification_metrics(truth: Truth, scores: Scores, labels: Sequence[Label]
 
 
 def with_without(truth: Truth, scores: Scores, labels: Sequence[Label]) -> dict[str, float | int] | None:
-    """Balanced accuracy of masked against bare faces, `incorrect_mask` faces left out; None where a side is missing.
+    """Balanced accuracy of masked against bare faces, without `incorrect_mask` faces; None if a side is
+    missing.
 
-    `balanced_accuracy` compares the two scores alone. `strict` counts a face called `incorrect_mask` as wrong, too.
+    `balanced_accuracy` compares the two scores only. `strict` also counts a face called `incorrect_mask` as
+    wrong.
     """
     sides = (
         [labels.index(Label.WITH_MASK), labels.index(Label.WITHOUT_MASK)]
@@ -74,7 +78,10 @@ def with_without(truth: Truth, scores: Scores, labels: Sequence[Label]) -> dict[
 
 
 def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Scores, bins: int = 15) -> float:
-    """How far confidence lies from accuracy on average, over equal-width bins (Guo et al. 2017)."""
+    """The mean distance between confidence and accuracy, over bins of equal width (Guo et al. 2017).
+
+    correct: bool (N,). confidence: float (N,), 0..1.
+    """
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
         abs(correct[which == b].mean() - confidence[which == b].mean()) * np.mean(which == b)
@@ -84,7 +91,7 @@ def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Score
 
 
 def _auc(truth: Truth, shares: Scores, present: npt.NDArray[np.intp]) -> float | None:
-    """ROC AUC: of two classes, or the macro mean of one against the rest; None where one class is all there is."""
+    """ROC AUC of two classes, or the macro mean of each against the rest; None if there is one class only."""
     if len(present) < 2:
         return None
     return float(
@@ -100,15 +107,21 @@ def text_report(figures: dict[str, Any]) -> str:
     lines.append("")
     for key in ("balanced_accuracy", "macro_f1", "accuracy", "auc", "ece"):
         lines.append(f"{key:18} {'n/a' if figures[key] is None else format(figures[key], '.4f')}")
-    if figures["with_without"]:
-        pair = figures["with_without"]
+    pair = figures["with_without"]
+    if pair:
         lines.append(
-            f"{'with / without':18} {pair['balanced_accuracy']:.4f} balanced accuracy ({pair['strict']:.4f} where incorrect_mask counts as wrong)"
+            f"{'with / without':18} {pair['balanced_accuracy']:.4f} balanced accuracy "
+            f"({pair['strict']:.4f} if incorrect_mask counts as wrong)"
         )
-    lines.append("")
-    names = figures["confusion"]["labels"]
-    lines.append("true \\ predicted   " + "".join(f"{name:>16}" for name in names))
-    for name, row in zip(names, figures["confusion"]["rows_true_columns_predicted"], strict=True):
-        lines.append(f"{name:19}" + "".join(f"{count:16}" for count in row))
+    lines += ["", *_confusion_lines(figures["confusion"])]
     lines.append(f"n {figures['n']}, unreadable {figures.get('unreadable', 0)}")
     return "\n".join(lines)
+
+
+def _confusion_lines(confusion: dict[str, Any]) -> list[str]:
+    """The confusion matrix as a table."""
+    names = confusion["labels"]
+    lines = ["true \\ predicted   " + "".join(f"{name:>16}" for name in names)]
+    for name, row in zip(names, confusion["rows_true_columns_predicted"], strict=True):
+        lines.append(f"{name:19}" + "".join(f"{count:16}" for count in row))
+    return lines

@@ -1,10 +1,10 @@
-"""The samples of one classifier training."""
+"""The samples of one classifier training: read, checked and split."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,26 +13,33 @@ from edge.errors import DataError
 from edge.types import Label
 from training.datasets.duplicates import check_pictures, near_duplicates
 from training.datasets.samples import Sample, present_labels, read_samples
-from training.datasets.splits import is_excluded, read_excluded, read_split, split_groups
+from training.datasets.splits import PARTS, is_excluded, read_excluded, read_split, split_groups
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """The samples of one run after checking and splitting."""
+class ClassifierParts:
+    """What a classifier is trained on and judged by."""
 
     train: list[Sample]
     val: list[Sample]
     test: list[Sample]
     labels: tuple[Label, ...]
+    """The classes of the data in output order."""
     groups: dict[str, str]
+    """Group -> part."""
     unreadable: int
+    """Pictures that cannot be read."""
     duplicates: int
+    """Training pictures that were dropped because they repeat a held-out one."""
 
 
-def load_parts(arguments: argparse.Namespace) -> Parts:
-    """Read, check and split `--data`; training pictures that repeat a held-out one are dropped, whatever their group says.
+def load_parts(arguments: argparse.Namespace) -> ClassifierParts:
+    """Read, check and split `--data`. Unreadable pictures are named on stderr.
 
-    `--exclude` takes pictures from the training part alone: the held-out parts keep their wrong labels, so that figures stay comparable.
+    Training pictures that repeat a held-out one are dropped, whatever their group says. `--exclude` takes
+    pictures from the training part only: the held-out parts keep their wrong labels, so that figures stay
+    comparable. Raises DataError if a class is missing in the training part, or if the validation part is
+    empty.
     """
     samples, hashes, unreadable = check_pictures(
         [sample for folder in arguments.data for sample in read_samples(folder)]
@@ -49,23 +56,19 @@ def load_parts(arguments: argparse.Namespace) -> Parts:
             for sample, own, again in zip(samples, part_of, repeated, strict=True)
             if own == part and not again
         ]
-        for part in ("train", "val", "test")
+        for part in PARTS
     }
     if arguments.exclude:
         excluded = read_excluded(arguments.exclude)
         parts["train"] = [sample for sample in parts["train"] if not is_excluded(sample, excluded)]
-    missing = set(labels) - {sample.label for sample in parts["train"]}
-    if missing or not parts["val"]:
-        what = f"no {', '.join(sorted(missing))} left to train on" if missing else "no validation part"
-        raise DataError(
-            f"splitting by group gives {what}; add groups (people, places), or change --val-fraction, --test-fraction or --seed"
-        )
-    return Parts(
-        parts["train"], parts["val"], parts["test"], labels, groups, len(unreadable), int(repeated.sum())
+    _check(parts, labels)
+    return ClassifierParts(
+        **parts, labels=labels, groups=groups, unreadable=len(unreadable), duplicates=int(repeated.sum())
     )
 
 
 def _split(samples: Sequence[Sample], arguments: argparse.Namespace) -> dict[str, str]:
+    """Group -> part, by `--split` or drawn."""
     if arguments.split:
         held_out = read_split(arguments.split)
         return {sample.group: held_out.get(sample.group, "train") for sample in samples}
@@ -75,4 +78,19 @@ def _split(samples: Sequence[Sample], arguments: argparse.Namespace) -> dict[str
         val=arguments.val_fraction,
         seed=arguments.seed,
         sources=arguments.holdout_source,
+    )
+
+
+def _check(parts: Mapping[str, Sequence[Sample]], labels: Sequence[Label]) -> None:
+    """Raise DataError for parts that no classifier can be trained on."""
+    missing = set(labels) - {sample.label for sample in parts["train"]}
+    if missing:
+        lack = f"no {', '.join(sorted(missing))} left to train on"
+    elif not parts["val"]:
+        lack = "no validation part"
+    else:
+        return
+    raise DataError(
+        f"splitting by group gives {lack}",
+        "add groups (people, places), or change --val-fraction, --test-fraction or --seed",
     )

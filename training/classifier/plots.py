@@ -10,6 +10,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
@@ -30,10 +31,19 @@ def plot_learning_curves(history: Mapping[str, Sequence[float]], path: Path) -> 
 
 
 def plot_evaluation(truth: Truth, scores: Scores, labels: Sequence[Label], folder: Path) -> None:
-    """`confusion.png`, `roc.png` and `reliability.png` into a folder. truth: int (N,); scores: float (N, K)."""
+    """Write `confusion.png`, `roc.png` and `reliability.png` into a folder.
+
+    truth: int (N,), indices into `labels`. scores: float (N, K).
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    names = [label.value for label in labels]
+    _plot_confusion(truth, scores, labels, folder / "confusion.png")
+    _plot_roc(truth, scores, labels, folder / "roc.png")
+    _plot_reliability(truth, scores, labels, folder / "reliability.png")
+
+
+def _plot_confusion(truth: Truth, scores: Scores, labels: Sequence[Label], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
+    names = [label.value for label in labels]
     ConfusionMatrixDisplay.from_predictions(
         truth,
         scores.argmax(axis=1),
@@ -43,28 +53,34 @@ def plot_evaluation(truth: Truth, scores: Scores, labels: Sequence[Label], folde
         ax=axis,
         colorbar=False,
     )
-    _save(figure, folder / "confusion.png")
+    _save(figure, path)
 
+
+def _plot_roc(truth: Truth, scores: Scores, labels: Sequence[Label], path: Path) -> None:
+    """One curve for each class against the rest."""
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
-    for i, name in enumerate(names):
+    for i, label in enumerate(labels):
         if 0 < np.sum(truth == i) < len(truth):
-            RocCurveDisplay.from_predictions(truth == i, scores[:, i], name=name, ax=axis)
+            RocCurveDisplay.from_predictions(truth == i, scores[:, i], name=label.value, ax=axis)
     axis.set(xlabel="false positive rate", ylabel="true positive rate")
     axis.grid(alpha=0.3)
-    _save(figure, folder / "roc.png")
+    _save(figure, path)
 
+
+def _plot_reliability(truth: Truth, scores: Scores, labels: Sequence[Label], path: Path) -> None:
+    """For each class, how often a score is right."""
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
     axis.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
-    for i, name in enumerate(names):
+    for i, label in enumerate(labels):
         if 0 < np.sum(truth == i) < len(truth):
             right, said = calibration_curve(truth == i, scores[:, i], n_bins=10)
-            axis.plot(said, right, marker=".", label=name)
-    axis.set(xlabel="score", ylabel="part that is right", title="reliability")
+            axis.plot(said, right, marker=".", label=label.value)
+    axis.set(xlabel="score", ylabel="share that is right", title="reliability")
     axis.grid(alpha=0.3)
     axis.legend()
-    _save(figure, folder / "reliability.png")
+    _save(figure, path)
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110)
     plt.close(figure)

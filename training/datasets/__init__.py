@@ -1,1 +1,1 @@
-"""Labelled pictures: reading, checking and splitting them."""
+"""Pictures to train with: reading, checking, splitting and packing them."""

@@ -1,4 +1,4 @@
-"""Decoding every picture once, and finding those that show the same."""
+"""Decodes every picture once, and finds pictures that show the same."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from edge.types import Pixels
 from training.datasets.samples import Sample
 
 DUPLICATE_BITS = 4
-"""Two pictures whose 64-bit difference hashes differ in at most so many bits are taken for the same."""
+"""Two pictures count as the same if at most this many bits of their 64-bit difference hashes differ."""
+
+Hashes = npt.NDArray[np.uint64]
+"""Difference hashes, uint64 (N,)."""
 
 
-def check_pictures(samples: Sequence[Sample]) -> tuple[list[Sample], npt.NDArray[np.uint64], list[str]]:
+def check_pictures(samples: Sequence[Sample]) -> tuple[list[Sample], Hashes, list[str]]:
     """Decode every sample once, with a progress bar.
 
-    Returns the readable samples, their crops' difference hashes, uint64 (N,), and one line for each unreadable file.
+    Returns the readable samples, the hashes of their crops, uint64 (N,), and one line for each unreadable
+    file.
     """
     good: list[Sample] = []
     hashes: list[int] = []
@@ -38,7 +42,7 @@ def check_pictures(samples: Sequence[Sample]) -> tuple[list[Sample], npt.NDArray
 
 
 def difference_hash(pixels: Pixels) -> int:
-    """64 bits: is each cell of a 9x8 grey thumbnail darker than its right neighbour (Krawetz 2013)."""
+    """64 bits: is each cell of a 9x8 grey thumbnail darker than its right neighbour (Krawetz 2013)?"""
     import cv2
 
     thumbnail = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (9, 8), interpolation=cv2.INTER_AREA)
@@ -46,8 +50,8 @@ def difference_hash(pixels: Pixels) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def near_duplicates(hashes: npt.NDArray[np.uint64], of: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-    """bool (N,): which of `hashes` (N,) lie within DUPLICATE_BITS of any in `of` (M,)."""
+def near_duplicates(hashes: Hashes, of: Hashes) -> npt.NDArray[np.bool_]:
+    """bool (N,): which of `hashes`, (N,), differ by at most DUPLICATE_BITS from any in `of`, (M,)."""
     found = np.zeros(len(hashes), bool)
     for value in np.unique(of):
         found |= np.bitwise_count(hashes ^ value) <= DUPLICATE_BITS

@@ -1,4 +1,7 @@
-"""Which pictures are held out, and which are left out: by group, by list, by source."""
+"""Which pictures are held out and which are left out: by group, by list, by source.
+
+A part is `train`, `val` or `test`. All pictures of a group are in the same part.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,19 @@ from edge.errors import DataError
 from training.datasets.samples import Sample
 from training.datasets.scenes import Scene
 
+PARTS = ("train", "val", "test")
+
+TRAINING_ONLY = frozenset({"roboflow_maskwearing149"})
+"""Sources of scenes that are never held out. Their boxes are whole heads: no figure should depend on hair."""
+
 
 def split_groups(
     samples: Sequence[Sample], *, test: float, val: float, seed: int, sources: Sequence[str] | None = None
 ) -> dict[str, str]:
-    """Which part each group belongs to: `train`, `val` or `test`.
+    """The part that each group of a classifier's samples belongs to.
 
-    test, val: parts of the groups, 0..0.5. sources: hold out from these alone, each by itself, so that each is represented.
+    test, val: shares of the groups, 0..0.5. sources: hold out from these only. Each source is split by
+    itself, so that each is represented. Raises DataError for a source that no sample has.
     """
     parts = {sample.group: "train" for sample in samples}
     by_source: dict[str, list[Sample]] = defaultdict(list)
@@ -30,9 +39,8 @@ def split_groups(
             by_source[sample.source].append(sample)
     missing = set(sources or ()) - by_source.keys()
     if missing:
-        raise DataError(
-            f"no sample comes from {', '.join(sorted(missing))}; the sources are {', '.join(sorted({s.source for s in samples}))}"
-        )
+        known = ", ".join(sorted({sample.source for sample in samples}))
+        raise DataError(f"no sample comes from {', '.join(sorted(missing))}", f"the sources are {known}")
     for members in by_source.values():
         for group in _draw_groups(members, test, seed):
             parts[group] = "test"
@@ -43,29 +51,42 @@ def split_groups(
 
 
 def _draw_groups(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
-    """Groups drawn at random, about `fraction` of them; the first draw that leaves every label on both sides, if there is one.
+    """About `fraction` of the groups, drawn at random.
 
-    Not stratified: StratifiedGroupKFold always takes the one group whose size fits, and a part of one contributor tells of that one alone.
+    Of twenty draws the first one that leaves every label on both sides, else the first of all. Not
+    stratified: StratifiedGroupKFold always takes the one group whose size fits, and then a part shows one
+    contributor alone.
     """
     groups = [sample.group for sample in samples]
     if fraction <= 0 or len(set(groups)) < 2:
         return set()
-    draws = [
-        (
-            {groups[i] for i in held_out},
-            {samples[i].label for i in kept},
-            {samples[i].label for i in held_out},
-        )
-        for kept, held_out in GroupShuffleSplit(20, test_size=fraction, random_state=seed).split(
-            groups, groups=groups
-        )
-    ]
     labels = {sample.label for sample in samples}
-    return next((drawn for drawn, kept, held in draws if kept == held == labels), draws[0][0])
+    draws = list(GroupShuffleSplit(20, test_size=fraction, random_state=seed).split(groups, groups=groups))
+    for kept, held_out in draws:
+        if {samples[i].label for i in kept} == {samples[i].label for i in held_out} == labels:
+            return {groups[i] for i in held_out}
+    return {groups[i] for i in draws[0][1]}
+
+
+def hold_out(scenes: Sequence[Scene], split: Path | None, fraction: float, seed: int) -> dict[str, str]:
+    """The part that each group of a detector's scenes belongs to.
+
+    split: a file of `write_split`. It decides for the sources that it names. fraction: the share of every
+    other source's groups that becomes the test part; a third of that number becomes the val part.
+    """
+    known = read_split(split) if split else {}
+    decided = {scene.source for scene in scenes if scene.group in known} | TRAINING_ONLY
+    parts = {scene.group: known.get(scene.group, "train") for scene in scenes}
+    for source in sorted({scene.source for scene in scenes} - decided):
+        groups = sorted({scene.group for scene in scenes if scene.source == source})
+        order = [groups[i] for i in np.random.default_rng(seed).permutation(len(groups))]
+        test, val = round(len(groups) * fraction), round(len(groups) * fraction / 3)
+        parts |= dict.fromkeys(order[:test], "test") | dict.fromkeys(order[test : test + val], "val")
+    return parts
 
 
 def write_split(path: Path, parts: Mapping[str, str]) -> None:
-    """Write group, part as CSV: what a figure was measured on must be found again."""
+    """Write the held-out groups and their parts as CSV, so that figures can be measured again."""
     with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(("group", "part"))
@@ -73,13 +94,18 @@ def write_split(path: Path, parts: Mapping[str, str]) -> None:
 
 
 def read_split(path: Path) -> dict[str, str]:
-    """Groups held out by `write_split`; one that is not named is training data, one with another part (`unused`) is left alone. Raises DataError."""
+    """The groups of a file of `write_split` with their parts. Raises DataError.
+
+    A group that is not named is training data. One with another part, such as `unused`, is in none of the
+    three.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as lines:
             return {row["group"]: row["part"] for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
         raise DataError(
-            f"{path}: not a split file ({error!r}); it needs the columns group and part, as training.train writes them"
+            f"{path}: not a split file ({error!r})",
+            "it needs the columns group and part, as training.train writes them",
         ) from error
 
 
@@ -87,10 +113,16 @@ class Grouped(Protocol):
     """A picture of a known origin."""
 
     @property
-    def source(self) -> str: ...
+    def file(self) -> Path:
+        """Where it lies."""
 
     @property
-    def group(self) -> str: ...
+    def source(self) -> str:
+        """The data set that it comes from."""
+
+    @property
+    def group(self) -> str:
+        """Who or what it shows."""
 
 
 Item = TypeVar("Item", bound=Grouped)
@@ -103,7 +135,11 @@ def select(
     part: str | None,
     sources: Sequence[str] | None,
 ) -> list[Item]:
-    """The items of one part of a split and of some sources. folders: where they come from, for the DataError that is raised when none is left."""
+    """The items of one part of a split and of some sources.
+
+    folders: where the items come from, for the error message. split, sources: None takes all.
+    Raises DataError if none is left.
+    """
     groups = read_split(split) if split else None
     chosen = [
         item
@@ -113,31 +149,42 @@ def select(
     ]
     if not chosen:
         raise DataError(
-            f"{', '.join(map(str, folders))}: nothing left to evaluate; check --split, --part and --source"
+            f"{', '.join(map(str, folders))}: nothing left to evaluate", "check --split, --part and --source"
         )
     return chosen
 
 
 def read_excluded(path: Path) -> set[str]:
-    """`label/name` of the pictures in a CSV's column `file`, such as a reviewed `mistakes.csv` of training.evaluate. Raises DataError."""
+    """The pictures that a CSV file lists in its column `file`, as keys for `is_excluded`. Raises DataError.
+
+    For example a `mistakes.csv` of training.evaluate that a person has gone through.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as lines:
-            return {"/".join(Path(row["file"]).parts[-2:]) for row in csv.DictReader(lines)}
+            return {_key(Path(row["file"])) for row in csv.DictReader(lines)}
     except (OSError, KeyError) as error:
         raise DataError(
-            f"{path}: not a list of pictures ({error!r}); it needs a column named file"
+            f"{path}: not a list of pictures ({error!r})", "it needs a column named file"
         ) from error
 
 
-def is_excluded(sample: Sample, excluded: set[str]) -> bool:
-    """Whether a sample's file is on a list of `read_excluded`."""
-    return "/".join(sample.file.parts[-2:]) in excluded
+def is_excluded(item: Grouped, excluded: set[str]) -> bool:
+    """True if the item's file is on a list of `read_excluded`."""
+    return _key(item.file) in excluded
+
+
+def _key(file: Path) -> str:
+    """`folder/name` of a file, which stays the same when the data lie elsewhere."""
+    return "/".join(file.parts[-2:])
 
 
 def limit_sources(
     samples: Sequence[Sample], limits: Mapping[str, int], rng: np.random.Generator
 ) -> list[Sample]:
-    """At most so many samples of each limited source, drawn anew each call, so that a large easy set does not drown the small hard one."""
+    """The samples, with at most `limits[source]` of each limited source, drawn anew in each call.
+
+    This keeps a large easy source from outweighing a small hard one.
+    """
     by_source: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_source[sample.source].append(sample)
@@ -147,22 +194,3 @@ def limit_sources(
         chosen = rng.permutation(len(members))[:limit]
         drawn += [members[i] for i in chosen]
     return drawn
-
-
-def hold_out(scenes: Sequence[Scene], split: Path | None, fraction: float, seed: int) -> dict[str, str]:
-    """Which part each group belongs to: `train`, `val` or `test`.
-
-    split: a file of `training.datasets.samples.write_split`; it decides for the sources that it names. Of each other source `fraction` of the groups
-    becomes the test part, and a third as many the val part. Heads (roboflow) are training data alone: no figure should depend on their hair.
-    """
-    known = read_split(split) if split else {}
-    decided = {scene.source for scene in scenes if scene.group in known} | {"roboflow_maskwearing149"}
-    parts = {scene.group: known.get(scene.group, "train") for scene in scenes}
-    for source in sorted({scene.source for scene in scenes} - decided):
-        groups = sorted({scene.group for scene in scenes if scene.source == source})
-        order = np.random.default_rng(seed).permutation(len(groups))
-        test, val = round(len(groups) * fraction), round(len(groups) * fraction / 3)
-        parts |= {groups[i]: "test" for i in order[:test]} | {
-            groups[i]: "val" for i in order[test : test + val]
-        }
-    return parts

@@ -1,1 +1,1 @@
-"""The face detector: network, composed pictures, figures."""
+"""The face detector: its network, its training pictures, its training and its figures."""

@@ -12,10 +12,11 @@ from training.detector.losses import Matcher
 
 
 class DetectionBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Composed pictures, uint8 (B, H, W, 3), with `Matcher` targets, float32 (B, anchors, 6); each scene starts one picture an epoch.
+    """Composed pictures, uint8 (B, H, W, 3), with `Matcher` targets, float32 (B, anchors, 6).
 
-    epoch: the one to start with, so that a resumed training sees what the uninterrupted one would have seen. Two worker threads: OpenCV and
-    TensorFlow let go of the interpreter's lock while they work.
+    In an epoch each scene begins one picture. epoch: the one to begin with, so that a resumed training sees
+    what the uninterrupted one would have seen. Two worker threads are of use because OpenCV and TensorFlow
+    release the interpreter's lock while they work.
     """
 
     def __init__(

@@ -15,20 +15,19 @@ from edge.inference.anchors import Floats, decode_boxes, non_maximum_suppression
 from edge.pictures.files import read_picture
 from edge.preprocess import crop, normalise, resize
 from edge.types import BoundingBox, Pixels
-from training.datasets.scenes import Scene
+from training.datasets.scenes import Loaded, Scene
 from training.detector.coco import Judged
 from training.detector.shape import DetectorShape
 
 LOWEST_SCORE = 0.02
-"""Detections below are not looked at: they cost time and change no average precision by more than a thousandth."""
+"""Detections below it are not looked at: they take time, and change average precision by at most 0.001."""
+
+FindFaces = Callable[[Pixels], tuple[Floats, Floats]]
+"""Any detector: from uint8 (H, W, 3) RGB to corner boxes, float32 (N, 4) px, and scores, float32 (N,)."""
 
 
-Find = Callable[[Pixels], tuple[Floats, Floats]]
-"""Any detector: uint8 (H, W, 3) RGB to float32 (N, 4) corner boxes px and (N,) scores."""
-
-
-def keras_finder(model: keras.Model, shape: DetectorShape, iou_threshold: float) -> Find:
-    """The float model as the Pi would use it."""
+def keras_finder(model: keras.Model, shape: DetectorShape, iou_threshold: float) -> FindFaces:
+    """The float model, used as the Pi uses the int8 file."""
     anchors = shape.anchors()
 
     def find(pixels: Pixels) -> tuple[Floats, Floats]:
@@ -47,8 +46,8 @@ def keras_finder(model: keras.Model, shape: DetectorShape, iou_threshold: float)
     return find
 
 
-def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
-    """One picture's faces as labelled and as found."""
+def judge_picture(scene: Scene, pixels: Pixels, find: FindFaces) -> Judged:
+    """One picture's faces as labelled and as found. pixels: uint8 (H, W, 3) RGB."""
     boxes, scores = find(pixels)
     lightness = np.array([_lightness(pixels, box) for box in scene.boxes], np.float32)
     return Judged(
@@ -65,31 +64,34 @@ def judge(scene: Scene, pixels: Pixels, find: Find) -> Judged:
 
 
 def _lightness(pixels: Pixels, box: Floats) -> float:
-    """The median grey value, 0..255, of the middle of a face's upper half: where skin is seen, with a mask or without."""
+    """The median grey value, 0..255, of the middle of a face's upper half.
+
+    Skin is seen there, with a mask or without.
+    """
     face = BoundingBox(*box.tolist())
-    middle = BoundingBox(
-        face.xmin + 0.2 * face.width, face.ymin, face.xmax - 0.2 * face.width, face.ymin + 0.5 * face.height
-    )
+    left, right = face.xmin + 0.2 * face.width, face.xmax - 0.2 * face.width
+    middle = BoundingBox(left, face.ymin, right, face.ymin + 0.5 * face.height)
     return float(np.median(cv2.cvtColor(crop(pixels, middle, 0.0), cv2.COLOR_RGB2GRAY)))
 
 
-def judge_pictures(
-    model: keras.Model, shape: DetectorShape, items: Sequence[tuple[Scene, Pixels]], iou_threshold: float
-) -> list[Judged]:
-    """All pictures by the float model."""
-    find = keras_finder(model, shape, iou_threshold)
-    return [judge(scene, pixels, find) for scene, pixels in items]
+def judge_loaded(items: Sequence[Loaded], find: FindFaces) -> list[Judged]:
+    """All of some decoded pictures."""
+    return [judge_picture(scene, pixels, find) for scene, pixels in items]
 
 
-def judge_scenes(find: Find, scenes: Sequence[Scene]) -> tuple[list[Judged], list[Scene], int]:
-    """Every readable picture by a detector. Returns the judgements, their scenes, and how many pictures could not be read."""
+def judge_files(find: FindFaces, scenes: Sequence[Scene]) -> tuple[list[Judged], list[Scene], int]:
+    """Every readable picture of some files, with a progress bar. Others are named on stderr.
+
+    Returns the judged pictures, their scenes, and the number of unreadable pictures. Raises DataError if none
+    can be read.
+    """
     judged, readable = [], []
     for scene in tqdm(scenes, desc="finding faces", unit="picture", mininterval=1, disable=None):
         try:
-            judged.append(judge(scene, read_picture(scene.file), find))
+            judged.append(judge_picture(scene, read_picture(scene.file), find))
             readable.append(scene)
         except PictureError as error:
             print(f"skipped: {error}", file=sys.stderr)
     if not judged:
-        raise DataError(f"none of {len(scenes)} pictures can be read")
+        raise DataError(f"none of {len(scenes)} pictures can be read", "check --data")
     return judged, readable, len(scenes) - len(judged)

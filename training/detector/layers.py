@@ -7,9 +7,11 @@ import keras
 
 @keras.saving.register_keras_serializable("mask_edge")
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Batch norm by TensorFlow's fused kernel, for training: on a CPU a whole step takes two thirds of the time of Keras's own.
+    """Batch norm by TensorFlow's fused kernel, for training.
 
-    Same variables in the same order, so that `BatchNormalization` takes its weights over. Channels last, float32.
+    On a CPU a whole training step takes two thirds of the time that it takes with Keras's own. The variables
+    are the same in the same order, so that `BatchNormalization` takes its weights over. Channels last,
+    float32.
     """
 
     def call(
@@ -36,21 +38,19 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 @keras.saving.register_keras_serializable("mask_edge")
 class Doubling(keras.layers.UpSampling2D):  # type: ignore[misc]
-    """`UpSampling2D` by 2, nearest, as the one operation that an Edge TPU takes for it: Keras's own becomes TILE, which it refuses."""
+    """`UpSampling2D` by 2, nearest, as the one operation that an Edge TPU has for it.
+
+    Keras's own becomes TILE, which the Edge TPU does not have.
+    """
 
     def __init__(self, name: str | None = None, **others: object) -> None:
-        super().__init__(
-            2,
-            interpolation="nearest",
-            name=name,
-            **{k: v for k, v in others.items() if k in ("dtype", "trainable")},
-        )
+        kept = {key: value for key, value in others.items() if key in ("dtype", "trainable")}
+        super().__init__(2, interpolation="nearest", name=name, **kept)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         import tensorflow as tf
 
-        return tf.raw_ops.ResizeNearestNeighbor(
-            images=inputs, size=[2 * inputs.shape[1], 2 * inputs.shape[2]]
-        )
+        size = [2 * inputs.shape[1], 2 * inputs.shape[2]]
+        return tf.raw_ops.ResizeNearestNeighbor(images=inputs, size=size)

@@ -1,8 +1,8 @@
-"""The face detector's network: a small single-shot detector (Liu et al. 2016) made for int8 and for tensors that an Edge TPU takes.
+"""The face detector's network: a small single-shot detector (Liu et al. 2016) for int8 and for an Edge TPU.
 
-Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), by themselves or behind the first blocks of
-MobileNetV2, and one step of a feature pyramid (Lin et al. 2017) from stride 16 to stride 8, where the small faces are. The outputs are raw:
-decoding and non-maximum suppression are numpy's work.
+Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), stand alone or
+behind the first blocks of a backbone. One step of a feature pyramid (Lin et al. 2017) leads from stride 16 to
+stride 8, where the small faces are. The outputs are raw: numpy decodes them and suppresses overlapping boxes.
 """
 
 from __future__ import annotations
@@ -10,40 +10,39 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from training.backbones.mobilenet_v2 import make_tunable, mobilenet_v2
+from training.backbones.table import BACKBONES, NO_WEIGHTS, build_backbone
 from training.detector.layers import Doubling, FusedBatchNormalization
 from training.detector.shape import DetectorShape
-
-LIGHT = "light"
-
-TRUNKS = {
-    LIGHT: "depthwise-separable residual trunk",
-    "mobilenet_v2": "MobileNetV2's first 12 blocks and a few of our own",
-}
-"""What a detector's features come from, and what its card says of it. The second begins with ImageNet's weights."""
-
-FROZEN_BLOCKS = 3
-"""Of MobileNetV2: those up to stride 4."""
-
-PRETRAINED = "block_"
-"""What the names of the layers begin with that come from MobileNetV2 and are trained."""
+from training.detector.trunks import LIGHT, PRETRAINED
 
 PRIOR = 0.01
-"""The score that every anchor starts with: without it the loss of the many empty anchors drowns the rest (Lin et al. 2017, focal loss)."""
+"""The score that every anchor begins with.
+
+Without it the loss of the many anchors without a face outweighs the rest (Lin et al. 2017, focal loss).
+"""
 
 
 def build_detector(
-    shape: DetectorShape, width: float = 1.0, fused: bool = False, trunk: str = LIGHT, weights: str = "none"
+    shape: DetectorShape,
+    width: float = 1.0,
+    fused: bool = False,
+    trunk: str = LIGHT,
+    weights: str = NO_WEIGHTS,
 ) -> keras.Model:
-    """A detector of float32 (N, height, width, 3), values by `edge.preprocess.normalise`.
+    """A detector of float32 (N, height, width, 3), by `edge.preprocess.normalise`.
 
-    Outputs per level, in turn: score logits (N, h, w, A) and box offsets (N, h, w, 4A) for `edge.inference.anchors.decode_boxes`.
-    width: multiplies the channels. fused: with `FusedBatchNormalization`; the same weights either way. trunk: one of TRUNKS.
-    weights: of MobileNetV2, as `training.backbones.mobilenet.mobilenet_v2` takes them.
+    Outputs for each level in turn: score logits (N, h, w, A) and box offsets (N, h, w, 4A) for
+    `edge.inference.anchors.decode_boxes`, with A anchors in a cell. width: multiplies the channels. fused:
+    with `FusedBatchNormalization`; the weights are the same either way. trunk: one of
+    `training.detector.trunks.TRUNKS`. weights: of a pretrained trunk, as in
+    `training.backbones.table.build_backbone`, which also says when DataError is raised.
     """
     net = _Builder(FusedBatchNormalization if fused else keras.layers.BatchNormalization)
     inputs = keras.Input((shape.height, shape.width, 3), name="picture")
-    features = _light(net, inputs, width) if trunk == LIGHT else _pretrained(net, inputs, width, weights)
+    if trunk == LIGHT:
+        features = _light(net, inputs, width)
+    else:
+        features = _pretrained(net, inputs, trunk, width, weights)
     outputs = []
     for level, values in zip(shape.levels, features, strict=True):
         outputs += net.head(values, len(level.sizes), f"head{level.stride}")
@@ -51,7 +50,7 @@ def build_detector(
 
 
 def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras.KerasTensor]:
-    """Features at strides 8, 16 and 32 of a trunk that is trained from random values."""
+    """Features at strides 8, 16 and 32 of our own trunk."""
     c4, c8, c16, c32 = _channels((32, 64, 128, 192), width)
     x = net.conv(inputs, max(16, c4 // 2), 3, 2, "stem")
     x = net.separable(x, c4, 3, 2, "s4_down")
@@ -63,16 +62,19 @@ def _light(net: _Builder, inputs: keras.KerasTensor, width: float) -> list[keras
 
 
 def _pretrained(
-    net: _Builder, inputs: keras.KerasTensor, width: float, weights: str
+    net: _Builder, inputs: keras.KerasTensor, trunk: str, width: float, weights: str
 ) -> list[keras.KerasTensor]:
-    """Features at strides 8, 16 and 32 behind the first 12 blocks of MobileNetV2, of which those up to stride 4 are not trained.
+    """Features at strides 8, 16 and 32 behind the first part of a backbone.
 
-    The features for the small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind a block's expansion.
+    The features of small faces are taken where SSDLite (Sandler et al. 2018) takes its own: behind the
+    expansion of a block.
     """
     c8, c16, c32 = _channels((64, 128, 192), width)
-    base = mobilenet_v2(inputs, (inputs.shape[1], inputs.shape[2]), width, weights)
-    make_tunable(base, FROZEN_BLOCKS)
-    f8, f16 = (base.get_layer(name).output for name in ("block_6_expand_relu", "block_11_add"))
+    row, part = BACKBONES[trunk], PRETRAINED[trunk]
+    size = inputs.shape[1], inputs.shape[2]
+    base = build_backbone(trunk, row.preprocess(inputs), size, width, weights)
+    row.freeze(base, part.frozen_blocks)
+    f8, f16 = (base.get_layer(name).output for name in (part.stride8, part.stride16))
     p16 = net.stage(net.conv(f16, c16, 1, 1, "s16_in"), c16, 1, 5, "s16")
     p32 = net.stage(net.separable(p16, c32, 3, 2, "s32_down"), c32, 1, 3, "s32")
     p8 = net.stage(net.conv(f8, c8, 1, 1, "s8_in"), c8, 1, 5, "s8")
@@ -80,23 +82,24 @@ def _pretrained(
 
 
 def _channels(counts: tuple[int, ...], width: float) -> tuple[int, ...]:
-    """Multiplied, in eights, as the hardware takes them."""
+    """Multiplied by `width` and rounded to multiples of 8, which the hardware works with."""
     return tuple(8 * max(1, round(count * width / 8)) for count in counts)
 
 
 class _Builder:
-    """The network's building blocks. norm: the class of batch norm."""
+    """The network's building blocks. norm: the class of its batch norms."""
 
     def __init__(self, norm: type[keras.layers.BatchNormalization]) -> None:
         self._norm = norm
 
     def norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Batch norm."""
         return self._norm(momentum=0.98, name=name)(x)
 
     def conv(
         self, x: keras.KerasTensor, channels: int, size: int, stride: int, name: str
     ) -> keras.KerasTensor:
-        """Convolution, batch norm, ReLU6: the bounded range costs int8 the least."""
+        """Convolution, batch norm, ReLU6: its bounded range loses least in int8."""
         x = keras.layers.Conv2D(
             channels,
             size,
@@ -127,13 +130,13 @@ class _Builder:
     def stage(
         self, x: keras.KerasTensor, channels: int, blocks: int, size: int, name: str
     ) -> keras.KerasTensor:
-        """Residual blocks, one after the other."""
+        """`blocks` residual blocks, one after the other."""
         for i in range(blocks):
             x = self.separable(x, channels, size, 1, f"{name}_{i}", residual=True)
         return x
 
     def merged(self, p8: keras.KerasTensor, p16: keras.KerasTensor, channels: int) -> keras.KerasTensor:
-        """What stride 8 sees together with what stride 16 understood."""
+        """The features of stride 8 with those of stride 16 added."""
         up = Doubling(name="up")(self.conv(p16, channels, 1, 1, "lateral"))
         return self.separable(keras.layers.Add(name="merge")([p8, up]), channels, 3, 1, "merged")
 

@@ -1,4 +1,4 @@
-"""What is added to training pictures: pasted faces, drawn masks, things in front of faces."""
+"""What is added to training pictures: pasted faces, drawn masks, and things in front of faces."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from edge.inference.anchors import Floats
 from edge.pictures.drawn_masks import draw_mask
 from edge.preprocess import resize
 from edge.types import Pixels
-from training.classifier.augment import low_style, random_style
 from training.datasets.scenes import Scene
 from training.detector.example import Example, make_example, with_pixels
+from training.mask_styles import low_style, random_style
 
 
 def paste_face(example: Example, scene: Scene, pixels: Pixels, rng: np.random.Generator) -> Example:
-    """The first face of a cut-out, feathered into an example; faces that it covers make it give up. Returns a new example."""
+    """A new example with the first face of a cut-out blended in; the old one if it would cover another face.
+
+    scene, pixels: the cut-out.
+    """
     height, width = example.pixels.shape[:2]
     box = scene.boxes[0]
     scale = np.exp(rng.uniform(np.log(9), np.log(0.75 * height))) / max(box[3] - box[1], 4.0)
@@ -38,11 +41,12 @@ def paste_face(example: Example, scene: Scene, pixels: Pixels, rng: np.random.Ge
 
 
 def _touches(boxes: Floats, box: Floats) -> npt.NDArray[np.bool_]:
-    return np.all((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2]), axis=1)
+    """bool (N,): which of some boxes share area with one box."""
+    return np.asarray(np.all((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2]), axis=1))
 
 
 def _blend(canvas: Pixels, patch: Pixels, face: Floats, shift: npt.NDArray[np.intp]) -> None:
-    """Write a patch at `shift`, in full within an ellipse around the face, fading out beyond."""
+    """Write a patch at `shift`: in full within an ellipse around the face, fading out around it."""
     ys, xs = np.mgrid[0 : patch.shape[0], 0 : patch.shape[1]].astype(np.float32)
     centre, half = (face[:2] + face[2:]) / 2, np.maximum((face[2:] - face[:2]) / 2, 1)
     radius = np.sqrt(((xs - centre[0]) / half[0]) ** 2 + ((ys - centre[1]) / half[1]) ** 2)
@@ -55,7 +59,10 @@ def _blend(canvas: Pixels, patch: Pixels, face: Floats, shift: npt.NDArray[np.in
 
 
 def with_drawn_masks(example: Example, rng: np.random.Generator, chance: float = 0.25) -> Example:
-    """Masks drawn on some of the bare faces whose landmarks are known, a quarter of them worn wrongly."""
+    """The example with masks drawn on some of its bare faces, a quarter of the masks worn wrong.
+
+    chance: probability for each bare face of 10 px and more.
+    """
     chosen = [
         i
         for i in np.flatnonzero(example.bare)
@@ -78,7 +85,10 @@ def with_drawn_masks(example: Example, rng: np.random.Generator, chance: float =
 
 
 def occlude(example: Example, rng: np.random.Generator, chance: float = 0.12) -> Pixels:
-    """Something of one colour, or a piece of the same picture, in front of up to half of some faces."""
+    """The example's picture with something in front of some faces, which hides up to half of each.
+
+    It has one plain colour, or is a piece of the same picture. chance: probability for each face.
+    """
     canvas = example.pixels
     for box in example.boxes[~example.ignored]:
         if rng.random() >= chance:

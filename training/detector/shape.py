@@ -1,4 +1,4 @@
-"""A detector's geometry."""
+"""A detector's geometry: its input and its anchors."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from edge.inference.card import Level
 
 @dataclass(frozen=True, slots=True)
 class DetectorShape:
-    """A detector's geometry, shared by network, matching and card.
-
-    width, height: of the input, px. levels: strides with their anchors, (width, height) px of the input. variances: of centre and of size.
-    """
+    """The geometry that network, matching and card share."""
 
     width: int = 384
+    """Of the input, px."""
     height: int = 288
+    """Of the input, px."""
     levels: tuple[Level, ...] = (
         Level(8, ((9.0, 12.0), (17.0, 22.0))),
         Level(16, ((31.0, 40.0), (54.0, 70.0))),
         Level(32, ((92.0, 120.0), (140.0, 180.0))),
     )
+    """Strides with their anchors, (width, height) px of the input."""
     variances: tuple[float, float] = (0.1, 0.2)
+    """Scales of a box's centre and of its size in the network's outputs (Liu et al. 2016)."""
 
     def anchors(self) -> Floats:
-        """All levels' anchors, float32 (N, 4): (cx, cy, w, h) px, in the order of the flattened outputs."""
+        """All levels' anchors, float32 (N, 4): cx, cy, w, h px, in the order of the flattened outputs."""
         return np.concatenate(
             [level_anchors(self.width, self.height, level.stride, level.sizes) for level in self.levels]
         )
 
 
 def shape_for(width: int, height: int) -> DetectorShape:
-    """The geometry for an input size, px. Above the default's height the coarsest level's anchors grow with it: faces close to the camera do, too.
+    """The geometry for an input size, px.
 
-    The finer levels stay: what a larger input is for are the small faces.
+    If the input is higher than the default one, the anchors of the coarsest level grow with it, because faces
+    close to the camera do. The finer levels stay: a larger input is meant for the small faces.
     """
     plain = DetectorShape(width, height)
     growth = max(1.0, height / DetectorShape().height)
     *finer, coarsest = plain.levels
-    (middle, largest) = coarsest.sizes
-    sizes = (
-        _grown(middle, math.sqrt(growth)),
-        _grown(largest, growth),
-    )  # between the level below and the largest
+    middle, largest = coarsest.sizes
+    # the middle one stays between the level below and the largest
+    sizes = (_grown(middle, math.sqrt(growth)), _grown(largest, growth))
     return replace(plain, levels=(*finer, Level(coarsest.stride, sizes)))
 
 

@@ -11,11 +11,12 @@ import keras
 
 from edge.types import BoundingBox, Label
 from tests.builders import ROOT
-from training.backbones.mobilenet_v2 import make_tunable
+from training.backbones.mobilenet_v2 import freeze
+from training.backbones.table import backbone_of
 from training.backbones.unfold import take_folded_weights
 from training.classifier.augment import augmented_crop, expected_labels
 from training.classifier.batches import class_weights
-from training.classifier.network import base_of, build_classifier
+from training.classifier.network import build_classifier
 from training.datasets.samples import LABELS, Sample
 
 pytestmark = pytest.mark.training
@@ -31,8 +32,10 @@ def pictures(count: int) -> np.ndarray:
 def test_batch_norms_stay_as_they_were_in_a_step_of_fine_tuning():
     """`fit` calls the model in training mode: what a batch norm then does must be what it does at the door."""
     model = build_classifier(96, 0.35, 3, "none", dropout=0.0)
-    make_tunable(base_of(model), 3)
-    norms = [layer for layer in base_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)]
+    freeze(backbone_of(model), 3)
+    norms = [
+        layer for layer in backbone_of(model).layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     for norm in norms:
         norm.moving_variance.assign(norm.moving_variance * 3)
     x = pictures(4)
@@ -46,8 +49,8 @@ def test_batch_norms_stay_as_they_were_in_a_step_of_fine_tuning():
 
 @pytest.mark.parametrize(("blocks", "first"), [(1, "block_1_expand"), (3, "block_3_expand")])
 def test_early_blocks_are_frozen(blocks, first):
-    base = base_of(build_classifier(96, 0.35, 3, "none"))
-    make_tunable(base, blocks)
+    base = backbone_of(build_classifier(96, 0.35, 3, "none"))
+    freeze(base, blocks)
     tuned = [layer.name for layer in base.layers if layer.trainable_weights]
     assert tuned[0] == first
     assert not any(name.startswith("Conv1") for name in tuned)
@@ -57,7 +60,7 @@ def test_the_shipped_classifier_can_be_trained_on():
     """Its weights come back at the usual size, and a few steps on its own answers leave those as they were."""
     model = build_classifier(128, 1.0, 3, "none", dropout=0.0)
     take_folded_weights(model, SHIPPED)
-    kernels = [layer.kernel for layer in base_of(model).layers if isinstance(layer, keras.layers.Conv2D)]
+    kernels = [layer.kernel for layer in backbone_of(model).layers if isinstance(layer, keras.layers.Conv2D)]
     sizes = np.concatenate(
         [
             np.sqrt(np.mean(np.square(k), axis=(0, 1, 2)) * np.prod(k.shape[:3]) / 2)
@@ -65,7 +68,7 @@ def test_the_shipped_classifier_can_be_trained_on():
         ]
     )
     np.testing.assert_allclose(sizes[sizes > 0], 1, rtol=1e-3)
-    make_tunable(base_of(model), 3)
+    freeze(backbone_of(model), 3)
     x = np.random.default_rng(0).uniform(-1, 1, (8, 128, 128, 3)).astype(np.float32)
     before = model.predict(x, verbose=0)
     model.compile(keras.optimizers.AdamW(1e-5), "categorical_crossentropy")

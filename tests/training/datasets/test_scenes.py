@@ -20,7 +20,7 @@ from training.datasets.conventions import YUNET_TO_OURS, fit_convention, move_ed
 from training.datasets.samples import Sample
 from training.datasets.scenes import load_pictures, make_scene, read_backgrounds, read_scenes, scene_of_face
 from training.datasets.splits import hold_out, write_split
-from training.datasets.teacher import Teacher, taught
+from training.datasets.teacher import open_teacher, teach_scene
 
 GREY = np.full((40, 60, 3), 128, np.uint8)
 
@@ -83,7 +83,7 @@ def test_missing_folders_and_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no pictures"):
         read_backgrounds(tmp_path)
     with pytest.raises(DataError, match="--teacher"):
-        Teacher(tmp_path / "yunet.onnx")
+        open_teacher(tmp_path / "yunet.onnx")
 
 
 def test_backgrounds_have_no_faces_and_unreadable_pictures_are_told(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_heads_shrink_to_faces_and_our_own_convention_stays() -> None:
 
 def test_teacher_adds_what_it_is_sure_of_and_ignores_what_it_is_not() -> None:
     labelled = scene([[100, 100, 150, 160]], ["with_mask"])
-    result = taught(
+    result = teach_scene(
         labelled,
         answer(
             (102, 98, 48, 62, 0.9), (300, 100, 50, 60, 0.9), (400, 100, 50, 60, 0.5), (500, 100, 50, 60, 0.2)
@@ -127,20 +127,20 @@ def test_teacher_adds_what_it_is_sure_of_and_ignores_what_it_is_not() -> None:
 def test_teachers_landmarks_make_a_bare_face_ready_for_a_mask() -> None:
     labelled = scene([[100, 100, 150, 160], [300, 100, 350, 160]], ["without_mask", "with_mask"])
     assert not labelled.bare.any()
-    result = taught(labelled, answer((100, 95, 50, 65, 0.9), (300, 95, 50, 65, 0.9)), True)
+    result = teach_scene(labelled, answer((100, 95, 50, 65, 0.9), (300, 95, 50, 65, 0.9)), True)
     assert result.bare.tolist() == [True, False]
 
 
 def test_a_silent_teacher_changes_nothing() -> None:
     labelled = scene([[100, 100, 150, 160]], ["with_mask"])
-    np.testing.assert_array_equal(taught(labelled, answer(), True).boxes, labelled.boxes)
-    assert taught(scene([], []), answer(), True).boxes.shape == (0, 4)
+    np.testing.assert_array_equal(teach_scene(labelled, answer(), True).boxes, labelled.boxes)
+    assert teach_scene(scene([], []), answer(), True).boxes.shape == (0, 4)
 
 
 @pytest.mark.parametrize("face", [(12, 14, 36, 44, 0.9), (60, 60, 20, 24, 0.9)])
 def test_a_cut_outs_box_goes_where_the_teacher_sees_the_face(face: tuple) -> None:
     guess = scene([[10, 10, 50, 60]], ["with_mask"])
-    result = taught(guess, answer(face), False)
+    result = teach_scene(guess, answer(face), False)
     expected = np.array([[face[0], face[1], face[0] + face[2], face[1] + face[3]]], np.float32)
     assert len(result.boxes) == 1 and result.labels == ("with_mask",)
     assert pairwise_iou(result.boxes, expected)[0, 0] > 0.8

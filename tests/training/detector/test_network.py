@@ -19,11 +19,13 @@ from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import import_runtime
 from edge.types import Frame
 from tests.builders import ROOT
+from training.backbones.mobilenet_v2 import LAYER_PREFIXES
 from training.backbones.unfold import spread_batch_norms, take_folded_weights
 from training.detector.fit import SlowTrunk
 from training.detector.layers import Doubling, FusedBatchNormalization
-from training.detector.network import TRUNKS, build_detector
+from training.detector.network import build_detector
 from training.detector.shape import DetectorShape, read_shape, shape_entry, shape_for
+from training.detector.trunks import TRUNKS
 
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -149,7 +151,7 @@ def test_of_imagenets_weights_the_late_convolutions_are_trained_in_smaller_steps
         and not any(name.endswith("BN") for name in trained)
     )
     before = {variable.path: variable.numpy() for variable in model.trainable_variables}
-    model.compile(SlowTrunk(1e-3, weight_decay=0.0), "mse")
+    model.compile(SlowTrunk(1e-3, LAYER_PREFIXES, weight_decay=0.0), "mse")
     model.train_on_batch(
         noise(2, 64, 96, 3), [np.ones((2, *output[1:]), np.float32) for output in model.output_shape]
     )

@@ -22,10 +22,10 @@ from training.detector import parts
 from training.detector.coco import Judged
 from training.detector.evaluate import detection_text, evaluate_detector
 from training.detector.fit import Mining, Schedule, append_history
-from training.detector.judging import judge, keras_finder
-from training.detector.network import TRUNKS
+from training.detector.judging import judge_picture, keras_finder
 from training.detector.report import TILE, contact_sheet, mistakes
 from training.detector.shape import DetectorShape
+from training.detector.trunks import TRUNKS
 from training.runs import prepare_folder, read_history
 from training.train_detector import build_parser
 
@@ -154,7 +154,7 @@ def test_lightness_is_that_of_the_upper_half() -> None:
         ["face"] * 2,
         np.zeros(2, bool),
     )
-    judged = judge(scene, pixels, lambda _: (np.empty((0, 4), np.float32), np.empty(0, np.float32)))
+    judged = judge_picture(scene, pixels, lambda _: (np.empty((0, 4), np.float32), np.empty(0, np.float32)))
     assert judged.lightness.tolist() == [50, 255]
 
 
