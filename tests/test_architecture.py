@@ -33,18 +33,23 @@ LAYERS = (
     ("edge.commands",),
     ("edge.__main__",),
     # training: from pictures to Keras models
-    ("training", "training.arguments", "training.commands", "training.flatbuffer"),
+    (
+        "training",
+        "training.arguments",
+        "training.commands",
+        "training.degradations",
+        "training.mask_styles",
+        "training.tflite_graph",
+    ),
     ("training.backbones", "training.datasets"),
     ("training.runs",),
-    ("training.classifier",),
-    ("training.detector",),
+    ("training.classifier", "training.detector"),
     ("training.evaluate", "training.prepare", "training.train", "training.train_detector"),
     # convert: from Keras models to TFLite, and to the Edge TPU
-    ("convert", "convert.bias", "convert.cards", "convert.export", "convert.edgetpu"),
-    ("convert.inspect",),
-    ("convert.layers",),
-    ("convert.detector",),
-    ("convert.compile", "convert.quantize", "convert.verify"),
+    ("convert", "convert.bias", "convert.cards", "convert.export", "convert.tables"),
+    ("convert.edgetpu", "convert.layers"),
+    ("convert.classifier", "convert.detector"),
+    ("convert.compile", "convert.inspect", "convert.quantize", "convert.verify"),
 )
 """From the bottom to the top. A module imports only what is in its own entry or in a layer below.
 

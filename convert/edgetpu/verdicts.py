@@ -140,8 +140,8 @@ def verdict_of(op: Op) -> Verdict:
     if rule is None:
         return Verdict(op, Where.CPU, "unsupported", "the Edge TPU has no such operation")
     if op.version > rule.read:
-        why = f"version {op.version} is newer than the compiler's TensorFlow Lite, which reads up to {rule.read}"
-        return Verdict(op, Where.CPU, "version", why)
+        newest = f"the compiler's TensorFlow Lite, which reads up to {rule.read}"
+        return Verdict(op, Where.CPU, "version", f"version {op.version} is newer than {newest}")
     if "LSTM" in op.name:
         return Verdict(
             op, Where.UNKNOWN, "version", "unidirectional LSTMs map, in which form is not documented"

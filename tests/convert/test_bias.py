@@ -20,7 +20,9 @@ def pictures() -> np.ndarray:
 
 
 def classifier() -> keras.Model:
-    """Its weights are coarse: an outlier in each channel leaves the others few steps, so that rounding shifts the means."""
+    """Its weights are coarse: an outlier in each channel leaves few steps for the others, so rounding
+    shifts the means.
+    """
     keras.utils.set_random_seed(0)
     model = build_classifier(96, 0.35, 3, "none")
     for layer in backbone_of(model).layers:

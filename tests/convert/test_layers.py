@@ -21,7 +21,7 @@ def pictures(count: int) -> list[np.ndarray]:
 
 
 def make_model(spoiled: bool = False) -> keras.Model:
-    """Three convolutions. Spoiled: one channel between the first two is 300 times as large, and taken back by the second.
+    """Three convolutions. Spoiled: a channel between the first two is 300 times larger; the second undoes it.
 
     The function stays the same, but eight bits for all channels hold little of the others.
     """

@@ -1,4 +1,7 @@
-"""`convert.compile` against a stand-in for the compiler that replays logs; see data/edgetpu_logs/README.md for where these are from."""
+"""`convert.compile` against a stand-in for the compiler that replays logs.
+
+data/edgetpu_logs/README.md says where the logs are from.
+"""
 
 import json
 import os
@@ -152,8 +155,8 @@ def test_what_should_map_and_does_not_fails_and_keeps_nothing(compiler, model_co
     assert run(out, model_copy("brightness")) == 1
     text, err = capsys.readouterr()
     assert (
-        "SHOULD HAVE MAPPED: FULLY_CONNECTED: 0 of 1 mapped (Operation is otherwise supported, but not mapped due to some"
-        in text
+        "SHOULD HAVE MAPPED: FULLY_CONNECTED: 0 of 1 mapped "
+        "(Operation is otherwise supported, but not mapped due to some" in text
     )
     assert "SHOULD HAVE MAPPED: SOFTMAX: 0 of 1 mapped (More than one subgraph is not supported)" in text
     assert "MEAN:" not in text
@@ -241,7 +244,7 @@ FAILED_LOGS = {
 def test_each_failure_is_told_from_the_others_whatever_the_exit_code(
     compiler, model_copy, out, log, kind, code
 ):
-    """A file that lies there does not make a failure a success: the compiler's exit code is not documented."""
+    """A file that is there does not make a failure a success. Nothing documents the exit codes."""
     compiler.replays(log_of(log), code=code)
     with pytest.raises(CompileError) as caught:
         run(out, model_copy("brightness"))
@@ -383,7 +386,8 @@ def test_bad_sizes(text):
 
 def test_rows_of_one_kind_may_have_several_fates():
     rows = parse_rows(
-        "Operator  Count  Status\n\nCONV_2D  11  Mapped to Edge TPU\nCONV_2D  2  More than one subgraph is not supported\nSuccess 3 x\n"
+        "Operator  Count  Status\n\nCONV_2D  11  Mapped to Edge TPU\n"
+        "CONV_2D  2  More than one subgraph is not supported\nSuccess 3 x\n"
     )
     assert rows == (
         LogRow("CONV_2D", 11, "Mapped to Edge TPU"),

@@ -38,7 +38,7 @@ def test_best_step(masked, bare, step):
 
 
 def classifier(bias: float) -> keras.Model:
-    """Says with_mask of everything, more surely of what is blue: its logit leads by `bias` and twice the blue."""
+    """Calls everything with_mask, blue things more surely: its logit leads by `bias` and twice the blue."""
     inputs = keras.Input((32, 32, 3))
     scores = keras.layers.Dense(2, activation="softmax", name="scores")
     model = keras.Model(inputs, scores(keras.layers.GlobalAveragePooling2D()(inputs)))

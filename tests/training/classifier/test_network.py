@@ -30,7 +30,7 @@ def pictures(count: int) -> np.ndarray:
 
 
 def test_batch_norms_stay_as_they_were_in_a_step_of_fine_tuning():
-    """`fit` calls the model in training mode: what a batch norm then does must be what it does at the door."""
+    """`fit` calls the model in training mode: a batch norm must do the same there as at the door."""
     model = build_classifier(96, 0.35, 3, "none", dropout=0.0)
     freeze(backbone_of(model), 3)
     norms = [
@@ -57,7 +57,7 @@ def test_early_blocks_are_frozen(blocks, first):
 
 
 def test_the_shipped_classifier_can_be_trained_on():
-    """Its weights come back at the usual size, and a few steps on its own answers leave those as they were."""
+    """Its weights come back at the usual size, and a few steps on its own results do not change these."""
     model = build_classifier(128, 1.0, 3, "none", dropout=0.0)
     take_folded_weights(model, SHIPPED)
     kernels = [layer.kernel for layer in backbone_of(model).layers if isinstance(layer, keras.layers.Conv2D)]

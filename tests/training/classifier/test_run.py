@@ -19,14 +19,14 @@ from edge.inference.masks import MaskClassifier
 from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import normalise, resize
 from tests.builders import ROOT
-from tests.training.datasets.test_samples import make_folder
+from tests.training.builders import make_folder
 from training.classifier.parts import load_parts
 from training.runs import prepare_folder
 from training.train import build_parser
 
 pytestmark = pytest.mark.training
 
-COLOURS = {"with_mask": (40, 60, 220), "without_mask": (220, 60, 40), "incorrect_mask": (60, 200, 60)}
+CLASS_COLOURS = {"with_mask": (40, 60, 220), "without_mask": (220, 60, 40), "incorrect_mask": (60, 200, 60)}
 
 
 def run(module: str, *words: object) -> subprocess.CompletedProcess:
@@ -39,7 +39,7 @@ def data(tmp_path_factory) -> Path:
     """Three colours with noise: a task that any network learns."""
     folder = tmp_path_factory.mktemp("data") / "colours"
     rng = np.random.default_rng(0)
-    for label, colour in COLOURS.items():
+    for label, colour in CLASS_COLOURS.items():
         for i in range(24):
             pixels = np.clip(np.array(colour) + rng.normal(0, 25, (40, 40, 3)), 0, 255).astype(np.uint8)
             write_picture(folder / label / f"{label}{i}.png", pixels)
@@ -140,7 +140,9 @@ def test_the_int8_file_has_a_card_and_runs_on_the_runtime(converted, data):
 
 
 def test_a_converted_file_can_be_gone_on_from(trained, converted, data, tmp_path):
-    """With no epoch it is balanced and judged alone; what comes out says what the int8 file said, but for that."""
+    """Without epochs it is only balanced and judged. The new model gives the int8 file's results, except for
+    the balance.
+    """
     words = [
         "--data",
         data,

@@ -202,7 +202,10 @@ def test_the_shipped_files_are_small_and_hold_only_what_an_edge_tpu_takes(name: 
 
 
 def test_a_converted_file_gives_its_weights_back(converted: tuple[keras.Model, Path]) -> None:
-    """Its layers' weights, batch norms folded in, make a model that says what the float model said, but for the rounding of the weights."""
+    """Its weights, with the batch norms folded in, make a model with the float model's results.
+
+    Only the rounding of the weights makes a difference.
+    """
     model, path = converted
     pictures = noise(4, 64, 96, 3)
     again = build_detector(SMALL, 0.25, trunk=trunk_of(model))

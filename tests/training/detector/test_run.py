@@ -1,4 +1,4 @@
-"""The command `training.train_detector` and its report: schedule, folders, and one tiny run from pictures to figures."""
+"""The command `training.train_detector` and its report, with one tiny run from pictures to figures."""
 
 from __future__ import annotations
 
