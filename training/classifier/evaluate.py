@@ -104,7 +104,9 @@ def score_samples(
         if crops:
             scores.append(scorer(crops))
     if not readable:
-        raise DataError(f"none of {len(samples)} pictures can be read; the first: {unreadable[0]}")
+        raise DataError(
+            f"none of {len(samples)} pictures can be read, the first: {unreadable[0]}", "check --data"
+        )
     return readable, np.concatenate(scores), unreadable
 
 
