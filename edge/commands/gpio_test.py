@@ -17,16 +17,17 @@ from edge.sinks.gpio.sink import close_outputs, open_outputs
 from edge.types import State
 
 WHAT_TO_SEE = {
-    "led": "the lamp lights",
-    "red": "the red lamp lights",
-    "amber": "the amber lamp lights",
-    "green": "the green lamp lights",
-    "rgb red": "the RGB LED is red",
-    "rgb green": "the RGB LED is green",
-    "rgb blue": "the RGB LED is blue",
-    "buzzer": "the buzzer sounds",
-    "relay": "the relay clicks, and what it switches moves",
+    ("led", ""): "the lamp lights",
+    ("red", ""): "the red lamp lights",
+    ("amber", ""): "the amber lamp lights",
+    ("green", ""): "the green lamp lights",
+    ("rgb", "red"): "the RGB LED is red",
+    ("rgb", "green"): "the RGB LED is green",
+    ("rgb", "blue"): "the RGB LED is blue",
+    ("buzzer", ""): "the buzzer sounds",
+    ("relay", ""): "the relay clicks, and what it switches moves",
 }
+"""(output, colour of an RGB LED's pin) -> what a person sees or hears."""
 
 
 def add_to(commands: Commands) -> None:
@@ -66,10 +67,10 @@ def run_gpio_test(
     wait: called with seconds. say: called with each line. Raises MissingLibraryError or SinkError.
     """
     low = config.low_outputs()
-    for name, pin in _steps(config):
-        level = "low" if name.split()[0] in low else "high"
+    for name, colour, pin in _steps(config):
+        level = "low" if name in low else "high"
         with _on(config, pin, level):
-            say(f"GPIO {pin} (header pin {HEADER[pin]}) {level}: {WHAT_TO_SEE[name]}")
+            say(f"GPIO {pin} (header pin {HEADER[pin]}) {level}: {WHAT_TO_SEE[name, colour]}")
             wait(seconds if name != "relay" else min(seconds, config.relay_max_on_s))
     with _outputs(config) as outputs:
         for state in State:
@@ -80,10 +81,11 @@ def run_gpio_test(
     say("all off")
 
 
-def _steps(config: GpioConfig) -> Iterator[tuple[str, int]]:
+def _steps(config: GpioConfig) -> Iterator[tuple[str, str, int]]:
+    """(output, colour of an RGB LED's pin or empty, GPIO number) of every configured pin."""
     colours = iter(("red", "green", "blue"))
-    for name, pin in config.pins():
-        yield (f"rgb {next(colours)}" if name == "rgb" else name), pin
+    for output, pin in config.pins():
+        yield output, next(colours) if output == "rgb" else "", pin
 
 
 @contextmanager
