@@ -163,10 +163,13 @@ class Life:
         )
 
     def waits_for_a_camera(self) -> str:
-        """There is none here: the service stays up and is uncertain."""
+        """There is none here: the service stays up and is uncertain, and the doctor reads that."""
         wait_for(lambda: "UNCERTAIN" in self._show("StatusText"), 60, "uncertain")
         self._expect(self._show("NRestarts") == "0", "it was restarted")
-        return f"{self._show('ActiveState')}, status: {self._show('StatusText')}"
+        doctor = self.machine.shell("cd / && mask-edge doctor 2>&1", check=False)
+        finding = next((line for line in doctor.stdout.splitlines() if " camera " in line), doctor.stdout)
+        self._expect(doctor.returncode == 1 and "gets no good frames" in finding, finding)
+        return f"{self._show('ActiveState')}, status: {self._show('StatusText')}\n{finding}"
 
     def decides(self) -> str:
         """On the demo scene."""
@@ -176,7 +179,9 @@ class Life:
         took = self._wait_for_decisions()
         memory = self._shell("grep VmRSS /proc/$(systemctl show -P MainPID mask-edge)/status").split()[1]
         status = f"status: {self._show('StatusText')}; {int(memory) // 1024} MB resident"
-        return f"idle, deny and pass within {took:.0f} s; {status}\n{self._log(12)}"
+        state = self._shell("runuser -u nobody -- cat /run/mask-edge/state.json")
+        self._expect('"state": "pass"' in state, state)
+        return f"idle, deny and pass within {took:.0f} s; {status}\n{state}\n{self._log(12)}"
 
     def doctor(self) -> str:
         """As the farewell of setup.sh proposes it. It finds no fault."""
@@ -248,7 +253,7 @@ class Life:
         """Other content and another setting, same release number."""
         old, pid, settings = self._version(), self._pid(), self._shell("cat /etc/mask-edge/config.toml")
         self._append(
-            "edge/config.py",
+            "edge/config/tables.py",
             '\nSourceConfig.__doc__ = "Where frames come from, as the next release says it."\n',
         )
         text = self._setup()
@@ -285,7 +290,7 @@ class Life:
 
     def upgrade_that_does_not_import(self) -> str:
         """Noticed before anything is switched over."""
-        return self._failed_upgrade("edge/cli.py", "raise RuntimeError('broken on purpose')\n")
+        return self._failed_upgrade("edge/commands/main.py", "raise RuntimeError('broken on purpose')\n")
 
     def upgrade_that_does_not_start(self) -> str:
         """Noticed by systemd: back to the version before."""
@@ -370,8 +375,8 @@ class Life:
         return self._shell(f"{INSIDE}/setup.sh {' '.join(flags)} 2>&1")
 
     def _append(self, path: str, text: str) -> None:
-        with (self.machine.root / INSIDE.lstrip("/") / path).open("a") as file:
-            file.write(text)
+        file = self.machine.root / INSIDE.lstrip("/") / path
+        file.write_text(file.read_text() + text)
 
     def _shell(self, command: str, check: bool = True) -> str:
         return self.machine.shell(command, check).stdout.strip()
