@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 FILE = Path("run/mask-edge/state.json")
 """Below the root. systemd makes the folder for the service (RuntimeDirectory), and removes it at its end."""
 
+EVERYONE_READS = 0o644
+"""The file's mode, whatever the unit's UMask is: `systemctl status` shows the same to every user."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
@@ -64,10 +67,11 @@ class StateFile:
         return cls(Path(folder)) if folder.startswith("/") else None
 
     def write(self, state: ServiceState) -> None:
-        """Replace the file as a whole: a reader never sees a part of it."""
+        """Replace the file as a whole: a reader never sees a part of it. Every user may read it."""
         part = self._path.with_suffix(".part")
         try:
             part.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            part.chmod(EVERYONE_READS)
             part.replace(self._path)
         except OSError as error:
             log.debug("%s: cannot be written (%s)", self._path, error)

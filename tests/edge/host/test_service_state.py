@@ -1,6 +1,8 @@
 """What the service writes for the doctor comes back as it was, or not at all."""
 
 import json
+import os
+import stat
 
 import pytest
 
@@ -45,6 +47,16 @@ def test_a_reader_never_sees_a_part(tmp_path, folder, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", replaced)
     StateFile(folder).write(ServiceState(State.PASS, Cause.ALL_MASKED, "fine"))
     assert seen == [(STATE, "all_masked")]
+
+
+def test_every_user_may_read_it_whatever_the_units_umask(folder):
+    """`mask-edge doctor` without sudo reads it too; the unit has UMask=0077."""
+    before = os.umask(0o077)
+    try:
+        StateFile(folder).write(STATE)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / FILE.name).stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize(
