@@ -24,6 +24,9 @@ from edge.config.reading import Config
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 PAGES = ("architecture.md", "commands.md", "configuration.md")
+WIDTH = 110
+"""Columns of a line that is not in a table."""
+
 GENERATED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -83,7 +86,8 @@ def arrows() -> Iterator[str]:
     )
     yield ""
     for number, layer in enumerate(ast.literal_eval(value), start=1):
-        yield f"{number}. {', '.join(f'`{entry}`' for entry in layer)}"
+        line = f"{number}. {', '.join(f'`{entry}`' for entry in layer)}"
+        yield from textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
