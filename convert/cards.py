@@ -25,7 +25,7 @@ LIMITS = (
 )
 
 MEASURED = ("metrics", "training", "quantisation")
-"""Entries that a conversion writes anew or not at all: never taken from an earlier card."""
+"""Entries that only a conversion writes: never taken from an earlier card."""
 
 
 def input_entry(model: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Where does int8 lose accuracy? Compares every operation of an int8 file with the same one of its float
 model.
 
-Both run the same pictures. The int8 file is the very one that ships: TensorFlow's QuantizationDebugger would
-quantise anew and judge that.
+Both run the same pictures. The int8 file is the one that ships: TensorFlow's QuantizationDebugger would
+quantise again and judge the result.
 """
 
 from __future__ import annotations

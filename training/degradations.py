@@ -100,7 +100,7 @@ def noise(pixels: Picture, sigma: Gain, seed: int, grey: bool = False) -> Pictur
     channels = 1 if grey else 3
     values: npt.NDArray[Any] = np.empty((height, width, channels), kind)
     cv2.setRNGSeed(seed)
-    # one number for each channel: OpenCV takes a plain number for the first channel alone
+    # one number for each channel: OpenCV uses a plain number for the first channel only
     cv2.randn(values, np.zeros(channels), np.broadcast_to(np.asarray(sigma, float), channels).copy())
     return _as(pixels, pixels + values)
 

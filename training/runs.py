@@ -47,7 +47,7 @@ def prepare_folder(out: Path, resume: bool) -> int:
         )
     if resume:
         if not backup.is_file():
-            raise DataError(f"{out}: nothing to resume there", "leave --resume out to start anew")
+            raise DataError(f"{out}: nothing to resume there", "leave --resume out to begin again")
         return int(json.loads(backup.read_text(encoding="utf-8"))["epoch"])
     if read_history(out / HISTORY):
         raise DataError(

@@ -122,7 +122,7 @@ def _add_data_flags(parser: argparse.ArgumentParser) -> None:
         type=named_number,
         default=[],
         metavar="NAME=N",
-        help="at most N pictures of a source in an epoch, drawn anew each time",
+        help="at most N pictures of a source in an epoch, chosen at random each time",
     )
     add(
         "--exclude",
@@ -192,7 +192,7 @@ def _add_training_flags(parser: argparse.ArgumentParser) -> None:
         "--head-epochs",
         type=int,
         default=15,
-        help="epochs of the head alone, on stored features (default: %(default)s)",
+        help="epochs of the head only, on stored features (default: %(default)s)",
     )
     add(
         "--patience",

@@ -186,7 +186,10 @@ def _concatenation(op: Op, rule: Rule) -> Found:
         if values is not None and (
             len(op.given) != 2 or bool((values != (tensor.zero_points or (0,))[0]).any())
         ):
-            return "limit", f"{tensor.name} is constant; only two inputs of which one is all zeros map"
+            return (
+                "limit",
+                f"{tensor.name} is constant; a constant input maps only if it is all zeros and one of two",
+            )
     return None
 
 

@@ -31,7 +31,7 @@ COMPILED_OP = "edgetpu-custom-op"
 UNKNOWABLE = (
     'whether activations fit ("large activation tensors"): it depends on how the compiler schedules layers; '
     "a smaller input helps",
-    "how much on-chip memory the parameters take: the compiler lays them out anew, larger than in the file",
+    "how much on-chip memory the parameters take: the compiler stores them in its own, larger form",
     'the "unspecified limitation": RESIZE_*, RESHAPE and TRANSPOSE of some sizes are left to the CPU',
     "operations of versions newer than plain int8 needs and older than TensorFlow 2.6: the compiler reads "
     "them, but nothing says which of them run on the Edge TPU",

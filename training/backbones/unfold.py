@@ -75,7 +75,7 @@ def spread_batch_norms(model: keras.Model, batches: Iterable[Floats]) -> None:
     """Set the batch norms' mean and variance to those of their inputs, and keep every output as it is.
 
     batches: float32 (N, H, W, 3), as `edge.preprocess.normalise` makes them. Without this the first step with
-    batch statistics would undo what `take_folded_weights` brought. Frozen batch norms are left alone: they
+    batch statistics would undo what `take_folded_weights` brought. Frozen batch norms stay as they are: they
     keep their statistics in training too.
     """
     norms = [norm for norm in _layers(model, (keras.layers.BatchNormalization,)) if norm.trainable]

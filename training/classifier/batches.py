@@ -42,7 +42,7 @@ class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Augmented crops in an order that is drawn anew in each epoch, with a weight for each sample.
+    """Augmented crops in a new random order in each epoch, with a weight for each sample.
 
     A batch is float32 (N, size, size, 3), one-hot float32 (N, K) and float32 (N,): rare classes weigh more.
     limits: source -> samples of it in an epoch at most. epoch: the one to begin with, so that a resumed

@@ -114,7 +114,7 @@ class Grouped(Protocol):
 
     @property
     def file(self) -> Path:
-        """Where it lies."""
+        """The picture file."""
 
     @property
     def source(self) -> str:
@@ -181,7 +181,7 @@ def _key(file: Path) -> str:
 def limit_sources(
     samples: Sequence[Sample], limits: Mapping[str, int], rng: np.random.Generator
 ) -> list[Sample]:
-    """The samples, with at most `limits[source]` of each limited source, drawn anew in each call.
+    """The samples, with at most `limits[source]` of each limited source, chosen at random in each call.
 
     This keeps a large easy source from outweighing a small hard one.
     """

@@ -7,7 +7,7 @@ import numpy as np
 from edge.types import Pixels
 from training.degradations import few_pixels, jpeg, light, motion, noise, out_of_focus, saturation
 
-RED_ALONE = np.array([1.0, 0.0, 0.0])
+RED_ONLY = np.array([1.0, 0.0, 0.0])
 """For noise in the first channel only; see `_noise`."""
 
 
@@ -45,11 +45,11 @@ def _blur(pixels: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _noise(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """In three times of ten the same in all channels, else in red alone.
+    """The same in all channels three times in ten, else in red only.
 
-    Noise in each channel was meant. The shipped detectors were trained with red alone, and so it stays until
+    Noise in each channel was meant. The shipped detectors were trained with red only, and it stays so until
     the next ones are trained.
     """
     grey = bool(rng.random() < 0.3)
     seed, sigma = int(rng.integers(2**31)), rng.uniform(2, 16)
-    return noise(pixels, sigma if grey else sigma * RED_ALONE, seed, grey)
+    return noise(pixels, sigma if grey else sigma * RED_ONLY, seed, grey)

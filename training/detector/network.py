@@ -1,8 +1,9 @@
 """The face detector's network: a small single-shot detector (Liu et al. 2016) for int8 and for an Edge TPU.
 
-Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), stand alone or
-behind the first blocks of a backbone. One step of a feature pyramid (Lin et al. 2017) leads from stride 16 to
-stride 8, where the small faces are. The outputs are raw: numpy decodes them and suppresses overlapping boxes.
+Depthwise-separable residual blocks with 5x5 kernels, as in BlazeFace (Bazarevsky et al. 2019), by themselves
+or behind the first blocks of a backbone. One step of a feature pyramid (Lin et al. 2017) leads from stride 16
+to stride 8, where the small faces are. The outputs are raw: numpy decodes them and suppresses overlapping
+boxes.
 """
 
 from __future__ import annotations

@@ -25,9 +25,8 @@ from convert.edgetpu.log import (
 )
 from edge.errors import MissingLibraryError, ModelError, UsageError
 from edge.inference.card import load_card, sha256_of
-from tests.builders import DATA
+from tests.builders import DATA, ROOT
 
-ROOT = DATA.parent.parent
 LOGS = DATA / "edgetpu_logs"
 STAND_IN = """#!{python}
 import json, os, pathlib, signal, subprocess, sys, time
