@@ -37,7 +37,7 @@ def test_the_classifier_ships():
     )
 
 
-@pytest.mark.parametrize("detector", ["auto", "wide"])
+@pytest.mark.parametrize("detector", ["auto", pytest.param("wide", marks=pytest.mark.slow)])
 def test_the_demo_tells_its_story(detector):
     """Nobody, no mask, mask, nose bare, mask, nobody: in this order.
 

@@ -214,6 +214,7 @@ def test_without_root_nothing_is_done(machine):
     assert not machine.trace.exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_needs_no_root_names_every_step_and_changes_nothing(machine):
     before = files()
     machine.command("dpkg-query", "exit 1")

@@ -301,6 +301,7 @@ def test_a_log_that_cannot_be_read(compiler, model_copy, out, change):
     assert caught.value.kind == "unreadable"
 
 
+@pytest.mark.slow
 def test_a_compiler_that_hangs_is_killed_with_its_children(compiler, model_copy, out, tmp_path):
     compiler.replays("Edge TPU Compiler version 16.0.384591198", hangs=str(tmp_path / "child"))
     start = time.monotonic()

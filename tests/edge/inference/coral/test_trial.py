@@ -57,6 +57,7 @@ def test_a_child_that_hangs_is_killed_at_its_deadline(stick, models, library, cl
     assert "unplug it" in log.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("speed", "words"), [(480, "its port runs at 480 Mbit/s"), (5000, "python -m convert.inspect")]
 )
