@@ -26,6 +26,8 @@ LAYERS = (
     ("edge.preprocess", "edge.config.tables"),
     ("edge.inference", "edge.pictures", "edge.tracking", "edge.decision", "edge.picture_health"),
     ("edge.sources", "edge.sinks"),
+    ("edge.web",),
+    ("edge.sinks.kinds",),
     ("edge.pipeline", "edge.config"),
     ("edge.loop",),
     ("edge.door",),
