@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.config.tables import DecisionConfig
-from edge.types import Cause, Decision, Label, Problem, State, Track, TrackStatus
+from edge.types import Cause, Decision, Label, Problem, State, Track, TrackStatus, is_hole
 
 _NOBODY = dict.fromkeys(Label, 0)
 
@@ -18,15 +18,17 @@ class Policy:
     config: DecisionConfig = field(default_factory=DecisionConfig)
     """How long pass and deny stay at least, how large a face must be, how many may come at a time."""
     _decision: Decision | None = None
+    _decided_at: float = 0.0
 
     def decide(self, tracks: Sequence[Track], now: float) -> Decision:
-        """The decision after one frame."""
+        """The decision after one frame. Another one that was made before a hole in time is not held."""
         counts = _NOBODY.copy()
         for track in tracks:
             counts[track.label] += self._takes_part(track)
         state, cause = _state_and_cause(counts, self.config.max_faces)
         held = self._decision
-        early = held is not None and now - held.since < self.config.min_on_s
+        followed = held is not None and not is_hole(self._decided_at, now)
+        early = held is not None and followed and now - held.since < self.config.min_on_s
         if held is not None and early and held.state is not state and held.state in (State.PASS, State.DENY):
             state, cause = held.state, held.cause
         return self._settle(state, counts, cause, self._words(cause), now)
@@ -49,8 +51,9 @@ class Policy:
     def _settle(
         self, state: State, counts: Mapping[Label, int], cause: Cause, detail: str, now: float
     ) -> Decision:
-        since = self._decision.since if self._decision is not None and self._decision.state is state else now
-        self._decision = Decision(state, since, counts, cause, detail)
+        before = self._decision
+        since = min(before.since, now) if before is not None and before.state is state else now
+        self._decision, self._decided_at = Decision(state, since, counts, cause, detail), now
         return self._decision
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edge.optional import import_cv2
+from edge.pictures.jpeg import ends_in_fill
 from edge.preprocess import resize
 from edge.types import Cause, Frame, Pixels
 
@@ -60,7 +61,7 @@ class PictureHealth:
         view = frame.view
         now = frame.captured_at
         self._compare(view[::STEP, ::STEP], now, faces)
-        fault = self._look(view)
+        fault = Cause.PICTURE_DAMAGED if _is_filled(frame.pixels) else self._look(view)
         if fault:
             self._fault, self._fault_at = fault, now
         elif self._fault and now - self._fault_at >= self.good_after_s:
@@ -83,6 +84,11 @@ class PictureHealth:
         self._frozen = self._frozen or now - self._changed_at >= (
             self.frozen_after_s if faces else self.still_after_s
         )
+
+
+def _is_filled(pixels: Pixels) -> bool:
+    """Whether a decoder filled up what was lost at an edge, while the rest shows something."""
+    return ends_in_fill(pixels) and bool((pixels != pixels[0, 0]).any())
 
 
 def _block_averages(view: Pixels) -> Pixels:

@@ -7,7 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from edge.config.tables import DecisionConfig
-from edge.types import BoundingBox, Classification, Detection, Event, EventKind, Label, Track, TrackStatus
+from edge.types import (
+    HOLE_S,
+    BoundingBox,
+    Classification,
+    Detection,
+    Event,
+    EventKind,
+    Label,
+    Track,
+    TrackStatus,
+    is_hole,
+)
 
 CONFIRM_HITS = 3
 """Sure detections before a face counts."""
@@ -15,7 +26,7 @@ CONFIRM_HITS = 3
 LOST_AFTER_S = 0.6
 """Seconds without a detection after which a track is lost; one that was never confirmed ends then."""
 
-END_AFTER_S = 1.5
+END_AFTER_S = HOLE_S
 """Seconds without a detection after which a confirmed track ends."""
 
 UNSURE_FOR_S = 10.0
@@ -83,7 +94,11 @@ class Tracker:
     _next_id: int = 1
 
     def update(self, detections: Sequence[Detection], now: float) -> list[Track]:
-        """Match the detections of one frame. A track without a detection gets older and no vote."""
+        """Match the detections of one frame. A track without a detection gets older and no vote.
+
+        A face seen before a hole in time is ended first: whoever stands there now may be somebody else.
+        """
+        self._end([face for face in self._faces if is_hole(face.last_seen, now)], now)
         matched = self._match(detections)
         for face in self._faces:
             face.visible = False
@@ -97,7 +112,7 @@ class Tracker:
                 if sure:
                     known.hits, known.sure_at = known.hits + 1, now
         self._confirm(now)
-        self._end(now)
+        self._end([face for face in self._faces if now - face.last_seen > self._patience(face)], now)
         return self.tracks(now)
 
     def due(self, now: float, budget: int, settled_every_s: float) -> list[Track]:
@@ -174,8 +189,7 @@ class Tracker:
                 face.confirmed = True
                 self._events.append(Event(EventKind.NEW, face.track_id, None, face.label, now))
 
-    def _end(self, now: float) -> None:
-        gone = [face for face in self._faces if now - face.last_seen > self._patience(face)]
+    def _end(self, gone: Sequence[_Face], now: float) -> None:
         self._events += [
             Event(EventKind.ENDED, face.track_id, face.label, None, now) for face in gone if face.confirmed
         ]

@@ -13,6 +13,18 @@ Pixels = npt.NDArray[np.uint8]
 """uint8 (H, W, 3), RGB."""
 
 
+HOLE_S = 1.5
+"""Seconds from one frame to the next after which nothing that was known before them counts any more."""
+
+
+def is_hole(before: float, now: float) -> bool:
+    """Whether too much time lies between two moments, seconds on one clock; or the clock jumped back.
+
+    A process that was stopped, a loop that was held up and the next picture of a folder leave such holes.
+    """
+    return now - before > HOLE_S or now < before
+
+
 class Label(StrEnum):
     """What a face wears.
 
@@ -66,6 +78,7 @@ class Cause(StrEnum):
     PICTURE_BLACK = "picture_black"
     PICTURE_COVERED = "picture_covered"
     PICTURE_FROZEN = "picture_frozen"
+    PICTURE_DAMAGED = "picture_damaged"
     NO_RESULT = "no_result"
 
 
@@ -79,9 +92,10 @@ CAUSE_WORDS = {
     Cause.NO_FRAME: "no picture from the camera",
     Cause.CAMERA_LOST: "the camera is lost",
     Cause.CAMERA_HANGS: "the camera hangs: its driver does not answer",
-    Cause.PICTURE_BLACK: "the picture is black: camera covered, or no light",
+    Cause.PICTURE_BLACK: "the picture is black: camera covered, no light, or a stream that cannot be decoded",
     Cause.PICTURE_COVERED: "the picture shows nothing: camera covered",
     Cause.PICTURE_FROZEN: "the picture is frozen",
+    Cause.PICTURE_DAMAGED: "the picture is damaged: data are lost between camera and computer",
     Cause.NO_RESULT: "no result for the picture",
 }
 
@@ -180,6 +194,12 @@ class Frame:
     """The same view, made small by the camera, uint8 (h, w, 3) RGB."""
     file: str | None = None
     """The path of the picture file that this frame shows."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for pixels that are no RGB of 8 bits: no stage could work with them."""
+        for view in (self.pixels, self.preview):
+            if view is not None and (view.dtype != np.uint8 or view.ndim != 3 or view.shape[2] != 3):
+                raise ValueError(f"pixels are {view.dtype} {view.shape}, uint8 (H, W, 3) is needed")
 
     @property
     def width(self) -> int:

@@ -44,6 +44,12 @@ class CameraConfig:
     rotation: int = option(
         0, "degrees clockwise, after the mirroring: 0, 90, 180 or 270", choices=(0, 90, 180, 270)
     )
+    format: str = option(
+        "auto",
+        "what a USB camera is asked for: mjpg, yuyv, or auto (mjpg above 640x480, since uncompressed frames "
+        "of such a size come a few times a second over USB 2); a camera that cannot gives what it has",
+        choices=("auto", "mjpg", "yuyv"),
+    )
     exposure_max_ms: float = option(
         20.0,
         "milliseconds: longest exposure of a camera module, short enough that moving faces stay sharp; "

@@ -31,8 +31,8 @@ WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 COMMENT = 0xFE
 NOTES = {COMMENT, *range(0xE0, 0xF0)}
 """Comments and application data (JFIF, EXIF, Adobe): they say nothing of what is in the scans."""
-FILLS = ((128, 128, 128), (0, 135, 0), (0, 136, 0))
-"""RGB of what stands in for lost blocks: libjpeg's grey, and the green of FFmpeg's MJPEG decoder."""
+FILLS = ((128, 128, 128), (0, 135, 0), (0, 136, 0), (0, 154, 0))
+"""RGB of what stands in for lost blocks: libjpeg's grey, the greens of FFmpeg's MJPEG and of empty YUV."""
 
 
 class Segment(NamedTuple):
@@ -57,7 +57,8 @@ def read_jpeg(data: bytes) -> Pixels:
         try:
             return np.asarray(library.decode_jpeg(data, "RGB", strict=True), np.uint8)
         except ValueError:
-            pass  # a warning, harmless or not, or a kind that this library does not read
+            if not jpeg_is_whole(data):  # before OpenCV: its libjpeg writes what is wrong to the terminal
+                raise PictureError(DAMAGED) from None
     cv2 = import_cv2()
     pixels = (
         cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 
 from edge.errors import CameraHangsError, SourceError, one_line
 from edge.host.backoff import BackOff
 from edge.host.stuck import STUCK
 from edge.sources.base import Source, SourceDefaults
 from edge.sources.freeze import FreezeWatch
-from edge.types import CAUSE_WORDS, Cause, Frame, Problem
+from edge.types import CAUSE_WORDS, Cause, Frame, Problem, is_hole
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,11 @@ class LiveFeed(SourceDefaults):
         self.name, self.dropped, self.lost = name, 0, 0
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
+        self._say_problem_at = -inf
         self._relapses, self._lost_at = 0, 0.0  # losses since it last ran steadily
         self._source: Source | None = None
         self._slot: Frame | None = None
+        self._put_at = 0.0
         self._finished = False
         self._condition = threading.Condition()
         self._stop = threading.Event()
@@ -109,6 +112,9 @@ class LiveFeed(SourceDefaults):
             frame, self._slot = self._slot, None
         if frame is None:
             self._look_for_a_hang()
+        elif is_hole(self._put_at, self._clock()):  # it waited while this process was stopped
+            self.dropped += 1
+            return None
         return frame
 
     def close(self) -> None:
@@ -152,14 +158,26 @@ class LiveFeed(SourceDefaults):
                     )
             elif self._source.finished:
                 return
+            else:
+                self._note_problem(self._source.problem)
 
     def _put(self, frame: Frame) -> None:
         if self._first_frame_at is None:
             self._note_first_frame()
         with self._condition:
             self.dropped += self._slot is not None
-            self._slot, self.problem = frame, None
+            self._slot, self.problem, self._put_at = frame, None, self._clock()
             self._condition.notify_all()
+
+    def _note_problem(self, problem: Problem | None) -> None:
+        """The source itself says why it gives no frame: what it gives is damaged."""
+        if problem is None or problem == self.problem:
+            return
+        self.problem = problem
+        now = self._clock()
+        if now >= self._say_problem_at:  # it may come and go
+            self._say_problem_at = now + REMIND_EVERY_S
+            log.warning("%s: %s; check its cable, hub and network", self.name, problem)
 
     # --- opening, losing, opening again
 

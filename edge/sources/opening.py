@@ -93,6 +93,6 @@ def _open_file(path: Path) -> Source:
         from edge.sources.images import PictureSource
 
         return PictureSource(path)
-    from edge.sources.opencv import VideoFileSource
+    from edge.sources.video import VideoFileSource
 
     return VideoFileSource(path)

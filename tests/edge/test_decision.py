@@ -262,3 +262,11 @@ def test_one_doors_counts_are_not_anothers():
     other.decide(tracks(BARE, BARE), 1.0)
     policy.decide(tracks(WRONG), 2.0)
     assert (first.counts[MASK], sum(first.counts.values()), sum(lost.counts.values())) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("now", [2.6, 100.0, 0.5])
+def test_a_pass_is_not_held_over_a_hole_in_time(now):
+    policy = make_policy(min_on_s=3600.0)
+    assert policy.decide(tracks(MASK), 1.0).state is State.PASS
+    assert policy.decide(tracks(BARE), now).state is State.DENY
+    assert make_policy(min_on_s=3600.0).decide(tracks(BARE), now).since == now

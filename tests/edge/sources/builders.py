@@ -22,6 +22,12 @@ def write_video(path: Path, frames: int = 12, rate: int = 10) -> Path:
     return path
 
 
+def noisy_jpeg() -> bytes:
+    """A JPEG with something in each of its blocks."""
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    return cv2.imencode(".jpg", pixels)[1].tobytes()
+
+
 def write_pictures(folder: Path, count: int = 3) -> Path:
     for i in range(count):
         write_picture(folder / f"{i}.png", np.full((20, 30, 3), (200, i, 0), np.uint8))

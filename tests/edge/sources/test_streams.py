@@ -1,6 +1,7 @@
 """A real stream: JPEGs over HTTP, as many network cameras serve them."""
 
 import http.server
+import itertools
 import threading
 import time
 
@@ -10,19 +11,27 @@ import pytest
 
 from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import SourceError
+from edge.sources.capture import Capture
 from edge.sources.live import LiveFeed
 from edge.sources.opencv import CameraSource
 from edge.sources.opening import open_source
-from tests.edge.sources.builders import read_one
+from edge.types import Cause
+from tests.edge.sources.builders import noisy_jpeg, read_one
+
+
+def red_corner() -> bytes:
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:24, :32] = (0, 0, 230)  # BGR: red top left
+    return cv2.imencode(".jpg", pixels)[1].tobytes()
 
 
 class StreamServer:
-    """Serves one picture again and again; `stop` closes all connections, as a camera that is switched off."""
+    """Serves pictures in turns for ever; `stop` closes all connections, as a camera that is switched off."""
 
-    def __init__(self, port: int = 0) -> None:
-        pixels = np.zeros((48, 64, 3), np.uint8)
-        pixels[:24, :32] = (0, 0, 230)  # BGR: red top left
-        picture = cv2.imencode(".jpg", pixels)[1].tobytes()
+    def __init__(self, port: int = 0, pictures: tuple[bytes, ...] | None = None) -> None:
+        """pictures: JPEGs; None: one of the test's own, red top left."""
+        turns = itertools.count()
+        served = pictures or (red_corner(),)
         running = self.running = threading.Event()
         running.set()
 
@@ -36,6 +45,7 @@ class StreamServer:
                 self.end_headers()
                 try:
                     while running.is_set():
+                        picture = served[next(turns) % len(served)]
                         head = (
                             f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                         )
@@ -94,7 +104,7 @@ def test_a_picture_that_the_decoder_held_back_over_a_time_out_is_not_given_as_ne
     now = [0.0]
     with CameraSource(f"http://127.0.0.1:{stream.port}/door", "door", clock=lambda: now[0]) as source:
         source._capture.release()
-        source._capture = Silent()
+        source._capture = Capture(Silent(), "door")
         with pytest.raises(SourceError, match="door: gives no more pictures"):
             source.read(1.0)
 
@@ -124,3 +134,40 @@ def test_a_stream_that_breaks_off_is_found_again_when_it_comes_back(stream):
             assert (feed.problem, feed.lost) == (None, 1)
         finally:
             again.stop()
+
+
+@pytest.mark.parametrize("part", [0.05, 0.35, 0.6, 0.97])
+def test_a_camera_that_cuts_its_pictures_gives_none_and_says_so(part):
+    whole = noisy_jpeg()
+    server = StreamServer(pictures=(whole[: int(part * len(whole))],))
+    try:
+        with LiveFeed(lambda: CameraSource(f"http://127.0.0.1:{server.port}/door", "door")) as feed:
+            deadline = time.monotonic() + 10
+            while feed.problem is None and time.monotonic() < deadline:
+                assert feed.read(0.05) is None
+            assert feed.problem is not None
+            assert feed.problem.cause is Cause.PICTURE_DAMAGED
+    finally:
+        server.stop()
+
+
+def test_one_damaged_picture_among_good_ones_is_left_out_and_the_others_come():
+    whole = noisy_jpeg()
+    server = StreamServer(pictures=(*[whole] * 9, whole[: len(whole) // 2]))
+    try:
+        with CameraSource(f"http://127.0.0.1:{server.port}/door", "door", SourceConfig(fps=1000)) as source:
+            frames = [source.read(1.0) for _ in range(50)]
+            assert source.problem is None
+            assert source.damaged == sum(frame is None for frame in frames) == 5
+    finally:
+        server.stop()
+
+
+def test_pictures_without_their_end_mark_are_whole():
+    server = StreamServer(pictures=(noisy_jpeg()[:-2],))
+    try:
+        with CameraSource(f"http://127.0.0.1:{server.port}/door", "door") as source:
+            assert read_one(source) is not None
+            assert source.damaged == 0
+    finally:
+        server.stop()

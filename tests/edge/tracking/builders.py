@@ -30,6 +30,12 @@ def confirm(tracker: Tracker, *detections: Detection, start: float = 0.0) -> flo
     return start + 2 * STEP
 
 
+def stay(tracker: Tracker, *detections: Detection, start: float, end: float) -> None:
+    """Show these in every frame of a time, its end left out: a hole in time would end their tracks."""
+    for i in range(round((end - start) / STEP)):
+        tracker.update(detections, start + i * STEP)
+
+
 def look(
     tracker: Tracker, label: Label, now: float, track_id: int = 1, votes: int = WINDOW, score: float = 0.9
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from edge.types import Label
 from tests.builders import make_detection, make_tracker
-from tests.edge.tracking.builders import STEP, confirm, face_at, look
+from tests.edge.tracking.builders import STEP, confirm, face_at, look, stay
 
 W, B = Label.WITH_MASK, Label.WITHOUT_MASK
 
@@ -79,6 +79,7 @@ def test_of_settled_faces_the_one_looked_at_longest_ago_comes_first():
 
 def test_a_newcomer_comes_before_settled_faces_that_were_looked_at_long_ago():
     tracker = three_settled(0.25, 0.25, 0.25)
+    stay(tracker, face_at(0), face_at(300), face_at(600), start=1.0 + STEP, end=9.0)
     tracker.update([face_at(0), face_at(300), face_at(600), face_at(900)], 9.0)
     assert numbers(tracker.due(9.0, 2, 0.5)) == [4, 1]
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge.types import Event, EventKind, Label, TrackStatus
 from tests.builders import make_detection, make_tracker
-from tests.edge.tracking.builders import STEP, confirm, face_at, look, settle
+from tests.edge.tracking.builders import STEP, confirm, face_at, look, settle, stay
 
 LOST_AFTER_S, END_AFTER_S = 0.6, 1.5
 """What the tests below say of the time that a missing face is waited for."""
@@ -71,6 +71,7 @@ def test_a_confirmed_face_that_goes_ends_with_its_last_label():
     look(tracker, Label.WITH_MASK, 0.25, track_id=2)
     tracker.update([face_at(300)], 0.25)
     tracker.take_events()
+    stay(tracker, face_at(300), start=0.375, end=1.75)
     tracker.update([face_at(300)], 2.0)
     assert tracker.take_events() == [Event(EventKind.ENDED, 2, Label.WITH_MASK, None, 2.0)]
     assert [track.track_id for track in tracker.tracks(2.0)] == [1]
@@ -181,6 +182,7 @@ def test_unsure_detections_hold_and_move_a_track_for_ten_seconds():
 def test_a_face_that_is_held_no_more_is_not_classified():
     tracker = make_tracker(sure_score=LIMIT)
     confirm(tracker, make_detection(score=SURE), start=-2 * STEP)
+    stay(tracker, make_detection(score=UNSURE), start=STEP, end=10.0)
     tracker.update([make_detection(score=UNSURE)], 10.0)
     assert len(tracker.due(10.0, 4, 0.0)) == 1
     tracker.update([make_detection(score=UNSURE)], 10.125)
@@ -194,3 +196,22 @@ def test_a_sure_detection_begins_the_ten_seconds_anew(every):
         tracker.update([make_detection(score=SURE if i < 3 or i % every == 0 else UNSURE)], i * STEP)
     assert [track.status for track in tracker.tracks(399 * STEP)] == [TrackStatus.CONFIRMED]
     assert [event.kind for event in tracker.take_events()] == [EventKind.NEW]
+
+
+@pytest.mark.parametrize("now", [0.25 + END_AFTER_S + 0.01, 5.0, 3600.0, 0.24, -1e6])
+def test_a_face_behind_a_hole_in_time_is_another_one(now):
+    """Behind the next picture of a folder, a stopped process, a loop held up, or a clock set back."""
+    tracker = make_tracker()
+    confirm(tracker, face_at(0))
+    look(tracker, Label.WITH_MASK, 0.25)
+    tracker.take_events()
+    (track,) = tracker.update([face_at(0)], now)
+    assert (track.track_id, track.label, track.status) == (2, Label.UNKNOWN, TrackStatus.TENTATIVE)
+    assert [event.kind for event in tracker.take_events()] == [EventKind.ENDED]
+
+
+def test_a_slow_board_with_a_frame_in_a_second_and_a_half_still_confirms():
+    tracker = make_tracker()
+    for i in range(3):
+        tracks = tracker.update([face_at(0)], i * END_AFTER_S)
+    assert [track.status for track in tracks] == [TrackStatus.CONFIRMED]
