@@ -7,7 +7,7 @@ from collections import deque
 from edge.errors import SourceError
 from edge.types import CAUSE_WORDS, Cause, Problem
 
-WINDOW_S, WINDOW_FRAMES = 1.0, 6
+WINDOW_S, WINDOW_FRAMES = 1.0, 8
 """Seconds that are judged together, and frames at least: a slow camera gives fewer in a second."""
 
 BEGINS_AT, ENDS_BELOW = 0.3, 0.15

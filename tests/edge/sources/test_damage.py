@@ -46,9 +46,9 @@ def test_the_part_of_the_last_second_that_is_damaged(frames, problem):
     assert watch.damaged == frames.count("d")
 
 
-def test_of_a_slow_camera_six_frames_are_judged():
+def test_of_a_slow_camera_eight_frames_are_judged():
     watch = DamageWatch()
-    for i, kind in enumerate("gdgggdgg"):
+    for i, kind in enumerate("gdggggdggggdgggg"):
         if kind == "g":
             watch.note_good(2.0 * i)
         else:
