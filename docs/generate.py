@@ -37,7 +37,7 @@ def configuration() -> Iterator[str]:
         yield from _table(
             ("key", "default", "meaning"),
             (
-                (f"`{item.name}`", f"`{json.dumps(item.default)}`", option_of(item).text)
+                (f"`{item.name}`", f"`{json.dumps(item.default, default=str)}`", option_of(item).text)
                 for item in dataclasses.fields(table)
             ),
         )

@@ -26,7 +26,7 @@ from edge.pipeline import Pipeline
 from edge.sinks import kinds
 from edge.sinks.base import Sink, SinkKind, Surroundings
 from edge.sources.base import Source
-from edge.sources.opening import is_stream, open_source
+from edge.sources.opening import open_source
 from edge.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def build_accelerator(
 
 def build_health(config: Config) -> PictureHealth:
     """The checks of a live picture, with the patience that this kind of source needs."""
-    return PictureHealth(still_after_s=STREAM_STILL_S) if is_stream(config.source.uri) else PictureHealth()
+    return PictureHealth(still_after_s=STREAM_STILL_S) if config.source.uri.is_stream else PictureHealth()
 
 
 def build_pipeline(config: Config, live: bool) -> Pipeline:

@@ -6,6 +6,8 @@ to do next. The children also inherit the fitting builtin, so that a caller may 
 
 from typing import NamedTuple
 
+from edge.redact import redacted_text
+
 
 class Advice(NamedTuple):
     """What is wrong and what to do next, where nothing is raised, or not yet: `raise SourceError(*advice)`.
@@ -26,6 +28,7 @@ class MaskEdgeError(Exception):
     """Base of all.
 
     As text it is one line: `what; cure`. Code that needs one of the two reads the attribute, never the text.
+    Passwords in addresses are hidden.
     """
 
     exit_code = 1
@@ -38,8 +41,8 @@ class MaskEdgeError(Exception):
     """What to do next; empty where nothing helps."""
 
     def __init__(self, what: str = "", cure: str = "") -> None:
-        super().__init__(str(Advice(what, cure)))
-        self.what, self.cure = what, cure
+        self.what, self.cure = redacted_text(what), redacted_text(cure)
+        super().__init__(str(Advice(self.what, self.cure)))
 
 
 class UsageError(MaskEdgeError, ValueError):
@@ -52,6 +55,9 @@ class ConfigError(MaskEdgeError, ValueError):
     """The configuration is wrong; systemd does not restart on this (EX_CONFIG of sysexits.h)."""
 
     exit_code = 78
+
+    mistakes: tuple["ConfigError", ...] = ()
+    """All mistakes, where there are several: this error has the words of the first."""
 
 
 class PictureError(MaskEdgeError, ValueError):
@@ -88,7 +94,7 @@ class MissingLibraryError(MaskEdgeError, ImportError):
 
 def one_line(error: BaseException) -> str:
     """An error in one line. An error of another library also gets the name of its class."""
-    text = " ".join(str(error).split())
+    text = redacted_text(" ".join(str(error).split()))
     if isinstance(error, MaskEdgeError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

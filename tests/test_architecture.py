@@ -14,7 +14,9 @@ from tests.source import MODULES, imported, own_imports, parse, top_names
 
 LAYERS = (
     # edge: the runtime
-    ("edge", "edge.types", "edge.errors"),
+    ("edge", "edge.types", "edge.redact"),
+    ("edge.errors",),
+    ("edge.address",),
     (
         "edge.optional",
         "edge.writing",

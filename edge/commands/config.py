@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from pathlib import Path
 
 from edge.commands.options import Commands
 from edge.config.reading import as_tables, as_toml, example, load_config
-from edge.errors import UsageError
+from edge.errors import ConfigError, UsageError
+from edge.host.logs import report_error
 
 
 def add_to(commands: Commands) -> None:
@@ -22,6 +24,9 @@ def add_to(commands: Commands) -> None:
         "show: print every key with the value in force",
     )
     command.add_argument("--json", action="store_true", help="with show: print one JSON object")
+    command.add_argument(
+        "--secrets", action="store_true", help="with show: print passwords as they are, not as ***"
+    )
 
 
 def handle(arguments: argparse.Namespace) -> int:
@@ -31,9 +36,24 @@ def handle(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.action == "check" and arguments.config is None:
         raise UsageError("config check: no file is named", "add --config FILE")
-    config = load_config(arguments.config, os.environ)
     if arguments.action == "check":
-        print(f"{arguments.config}: fine")
-    else:
-        print(json.dumps(as_tables(config)) if arguments.json else as_toml(config))
+        return check(arguments.config)
+    config = load_config(arguments.config, os.environ)
+    secrets = arguments.secrets
+    print(json.dumps(as_tables(config, secrets)) if arguments.json else as_toml(config, secrets))
+    return 0
+
+
+def check(path: Path) -> int:
+    """Print whether a file is fine; each mistake is a line on stderr. Returns the exit code."""
+    try:
+        config = load_config(path, os.environ)
+    except ConfigError as error:
+        for mistake in error.mistakes[:-1]:
+            report_error(str(mistake))
+        raise error.mistakes[-1] if error.mistakes else error from None
+    print(f"{path}: fine")
+    hint = config.source.uri.hint
+    if hint:
+        print(f"{path}: source.uri: {hint}")
     return 0

@@ -24,6 +24,8 @@ class Option:
     """The largest value; None: there is no limit."""
     choices: tuple[str | int, ...] = ()
     """The values that it takes; empty: any value of its type."""
+    secret: bool = False
+    """Whether its value is shown to nobody. Addresses need not say so: they hide what is secret in them."""
 
 
 def option(
@@ -32,9 +34,10 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str | int, ...] = (),
+    secret: bool = False,
 ) -> Any:
     """A field of a configuration table: its default, what it means, and which values it takes."""
-    metadata: Mapping[str, Any] = {_KEY: Option(text, minimum, maximum, choices)}
+    metadata: Mapping[str, Any] = {_KEY: Option(text, minimum, maximum, choices, secret)}
     return field(default=default, metadata=metadata)
 
 

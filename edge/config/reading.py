@@ -8,18 +8,18 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import os
 import re
 import stat
 import tomllib
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge.config.option import LARGEST_FLOAT, LARGEST_INT, Option, option_of
+from edge.address import Address
+from edge.config.option import option_of
 from edge.config.tables import (
     AcceleratorConfig,
     CameraConfig,
@@ -29,23 +29,15 @@ from edge.config.tables import (
     DoorConfig,
     SourceConfig,
 )
+from edge.config.values import checked
 from edge.errors import ConfigError
+from edge.redact import HIDDEN, redacted
 from edge.sinks import kinds
 from edge.sinks.base import SinkKind
 
 ENVIRONMENT_PREFIX = "MASK_EDGE_"
 MOST_BYTES = 2**20
 """A configuration file has some kilobytes."""
-
-KINDS_OF_VALUES = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text in quotes",
-    list: "a list",
-    dict: "a table",
-}
-"""What a value is, in words."""
 
 DOOR_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """A door's name can stand in a path, an address or a topic without quoting."""
@@ -108,18 +100,29 @@ def load_config(path: Path | None, environment: Mapping[str, str], flags: Tables
     Raises ConfigError, which names the file, the key and what to do.
     """
     tables: Tables = {}
-    if path is not None:
-        _merge(tables, read_file(path), str(path))
-    _merge(tables, _from_environment(environment), "environment")
+    mistakes = _merge(tables, read_file(path), str(path)) if path is not None else []
+    mistakes += _merge(tables, _from_environment(environment), "environment")
     chosen = {
         table: {key: value for key, value in keys.items() if value is not None}
         for table, keys in (flags or {}).items()
     }
-    _merge(tables, chosen, "command line")
+    mistakes += _merge(tables, chosen, "command line")
+    if mistakes:
+        raise _together(mistakes)
     try:
         return _build(tables)
     except ConfigError as error:  # each key is right, but they do not fit together
         raise ConfigError(f"{path or 'configuration'}: {error.what}", error.cure) from error
+
+
+def _together(mistakes: Sequence[ConfigError]) -> ConfigError:
+    """One error for all mistakes, with the words of the first."""
+    first, more = mistakes[0], len(mistakes) - 1
+    are = "is 1 more mistake" if more == 1 else f"are {more} more mistakes"
+    also = f"there {are}: `config check` lists all"
+    error = ConfigError(first.what, "; ".join(filter(None, [first.cure, also if more else ""])))
+    error.mistakes = tuple(mistakes)
+    return error
 
 
 def read_file(path: Path) -> Tables:
@@ -164,22 +167,38 @@ def example() -> str:
     for name, table in _tables().items():
         lines += [*(f"# {line}".rstrip() for line in _summary(table)), f"[{name}]"]
         for item in dataclasses.fields(table):
-            lines += [f"# {option_of(item).text}", f"#{item.name} = {json.dumps(item.default)}"]
+            lines += [
+                f"# {option_of(item).text}",
+                f"#{item.name} = {json.dumps(_plain(item.default, False, True))}",
+            ]
         lines.append("")
     return "\n".join(lines)
 
 
-def as_tables(config: Config) -> Tables:
-    """Table -> key -> value, as plain dictionaries."""
-    return {name: dataclasses.asdict(table) for name, table in config.tables().items()}
+def as_tables(config: Config, secrets: bool = False) -> Tables:
+    """Table -> key -> value, as plain dictionaries. secrets: show passwords, too."""
+    return {
+        name: {
+            item.name: _plain(getattr(table, item.name), option_of(item).secret, secrets)
+            for item in dataclasses.fields(table)
+        }
+        for name, table in config.tables().items()
+    }
 
 
-def as_toml(config: Config) -> str:
-    """The whole configuration as a TOML file."""
+def as_toml(config: Config, secrets: bool = False) -> str:
+    """The whole configuration as a TOML file. secrets: show passwords, too."""
     lines = []
-    for name, keys in as_tables(config).items():
+    for name, keys in as_tables(config, secrets).items():
         lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items()), ""]
     return "\n".join(lines)
+
+
+def _plain(value: Any, secret: bool, secrets: bool) -> Any:
+    """A value as TOML and JSON know it."""
+    if isinstance(value, Address):
+        return value.reveal() if secrets else str(value)
+    return HIDDEN if secret and value and not secrets else value
 
 
 def _tables() -> dict[str, type[Any]]:
@@ -211,71 +230,33 @@ def _check_pins(config: Config) -> None:
                 )
 
 
-def _merge(into: Tables, tables: Tables, origin: str) -> None:
-    """Check the keys of one layer, and let them replace those of the layers below."""
+def _merge(into: Tables, tables: Tables, origin: str) -> list[ConfigError]:
+    """Check the keys of one layer, and let them replace those of the layers below. Returns the mistakes."""
     known = _tables()
+    mistakes = []
     for name, keys in tables.items():
         if name not in known:
-            raise ConfigError(f"{origin}: unknown table [{name}]", _nearest(name, known))
-        fields = {item.name: item for item in dataclasses.fields(known[name])}
-        hints = typing.get_type_hints(known[name])
+            mistakes.append(ConfigError(f"{origin}: unknown table [{redacted(name)}]", _nearest(name, known)))
+            continue
         for key, value in keys.items():
-            if key not in fields:
-                raise ConfigError(f"{origin}: unknown key {key!r} in [{name}]", _nearest(key, fields))
-            allowed = option_of(fields[key])
-            checked = _checked(value, hints[key], allowed, f"{origin}: {name}.{key}")
-            into.setdefault(name, {})[key] = checked
+            try:
+                into.setdefault(name, {})[key] = _checked(known[name], key, value, f"{origin}: ", name)
+            except ConfigError as error:
+                mistakes.append(error)
+    return mistakes
+
+
+def _checked(table: type[Any], key: str, value: Any, origin: str, name: str) -> Any:
+    """The value of one key of the table `name`. Raises ConfigError."""
+    fields = {item.name: item for item in dataclasses.fields(table)}
+    if key not in fields:
+        raise ConfigError(f"{origin}unknown key {redacted(key)!r} in [{name}]", _nearest(key, fields))
+    return checked(value, typing.get_type_hints(table)[key], option_of(fields[key]), f"{origin}{name}.{key}")
 
 
 def _nearest(word: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-
-
-def _checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
-    """The value; an integer becomes a float where one is needed. Raises ConfigError."""
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) <= LARGEST_FLOAT else math.inf
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(
-            f"{where} = {_shown(value)} is {KINDS_OF_VALUES.get(type(value), 'of another kind')}, "
-            f"{KINDS_OF_VALUES[kind]} is needed"
-        )
-    if allowed.choices and value not in allowed.choices:
-        raise ConfigError(f"{where} = {_shown(value)} is not one of {', '.join(map(str, allowed.choices))}")
-    if kind is str:
-        _check_text(value, where)
-    if kind in (int, float):
-        _check_number(value, allowed, where)
-    return value
-
-
-def _check_text(value: str, where: str) -> None:
-    odd = next((character for character in value if not character.isprintable()), None)
-    if odd is not None:
-        raise ConfigError(f"{where} holds a character that cannot be printed ({odd!r})", "take it out")
-
-
-def _check_number(value: float, allowed: Option, where: str) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(
-            f"{where} is not a finite number of a size that makes sense", "give an ordinary number"
-        )
-    largest = LARGEST_INT if isinstance(value, int) else LARGEST_FLOAT
-    maximum = largest if allowed.maximum is None else allowed.maximum
-    if allowed.minimum is not None and value < allowed.minimum:
-        raise ConfigError(f"{where} = {_shown(value)} is below {allowed.minimum}")
-    if abs(value) > maximum:
-        raise ConfigError(f"{where} = {_shown(value)} is above {maximum:g}")
-
-
-def _shown(value: object) -> str:
-    """A value as it stands in a message; a long one is cut."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python prints no number of more than 4,300 digits
-        return "a number of more than 4,300 digits"
-    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def _from_environment(environment: Mapping[str, str]) -> Tables:

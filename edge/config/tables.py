@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.address import Address
 from edge.config.option import option
 
 
@@ -18,8 +19,8 @@ class DoorConfig:
 class SourceConfig:
     """Where frames come from."""
 
-    uri: str = option(
-        "usb:0",
+    uri: Address = option(
+        Address("usb:0"),
         "demo, picamera, usb:0, usb:/dev/v4l/by-id/..., rtsp://..., a video file, a picture, "
         "or a folder of pictures",
     )
@@ -33,6 +34,9 @@ class SourceConfig:
     stale_after_s: float = option(
         2.0, "seconds without a frame after which the decision is uncertain", 0.1, 60
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", Address.of(self.uri))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.address import Address, Kind
 from edge.doctor.check import Context
-from edge.doctor.groups import is_camera
 from edge.doctor.probing import last_json, run_probe
 from edge.doctor.service import is_running
 from edge.host.findings import AGAIN, Finding, fail, ok, warn
 from edge.host.service_state import ServiceState, read_state
-from edge.sources.opening import is_stream, without_password
 
 OPEN_S = 25.0
 """Seconds for the probe: a network stream takes up to 10 s to fail, a camera module 2 s to start."""
@@ -31,20 +30,20 @@ Rooms and skin have more red. A picture with red and blue exchanged has far more
 def check_camera(context: Context) -> Finding:
     """Open the configured source, look at some frames, and close it."""
     uri = context.config.source.uri
-    if not is_camera(context.config) and not is_stream(uri):
+    if not uri.is_camera and not uri.is_stream:
         return _check_other(uri)
     if is_running(context.machine.service):
-        return _check_in_use(without_password(uri), read_state(context.machine.root))
+        return _check_in_use(uri.name, read_state(context.machine.root))
     try:
         child = run_probe(context, "camera", OPEN_S)
     except subprocess.TimeoutExpired:
         return fail(
-            f"{without_password(uri)}: its driver does not answer within {OPEN_S:.0f} s",
+            f"{uri.name}: its driver does not answer within {OPEN_S:.0f} s",
             "unplug it and plug it in again, or reboot",
         )
     if child.returncode < 0:
         return fail(
-            f"{without_password(uri)}: the camera's library crashes (signal {-child.returncode})",
+            f"{uri.name}: the camera's library crashes (signal {-child.returncode})",
             "sudo apt full-upgrade, then reboot",
         )
     return camera_finding(last_json(child.stdout), context.config.source.fps)
@@ -100,9 +99,9 @@ def _check_in_use(name: str, seen: ServiceState | None) -> Finding:
     return ok(f"{name} is the running service's ({seen.line()}); {look}")
 
 
-def _check_other(uri: str) -> Finding:
-    if uri == "demo":
+def _check_other(uri: Address) -> Finding:
+    if uri.kind is Kind.DEMO:
         return ok("demo: the built-in scene, no camera")
-    if Path(uri).exists():
+    if Path(uri.reveal()).exists():
         return ok(f"{uri}: no camera")
     return fail(f"{uri}: no such file", "correct [source] uri")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 
-from edge.config.reading import Config
 from edge.doctor.check import Context
 from edge.host.access import join_group
 from edge.host.findings import Finding, fail, ok, warn
@@ -47,7 +45,7 @@ def _joined_after_login(group: str, user: User) -> bool:
 def groups_needed(context: Context) -> dict[str, str]:
     """Group -> purpose, as the udev rules of Raspberry Pi OS give groups to devices."""
     config, root = context.config, context.machine.root
-    needed = {"video": ["camera"]} if is_camera(config) else {}
+    needed = {"video": ["camera"]} if config.source.uri.is_camera else {}
     for kind in kinds.KINDS:
         for group, purpose in kind.groups(config.of(kind)).items():
             needed.setdefault(group, []).append(purpose)
@@ -55,8 +53,3 @@ def groups_needed(context: Context) -> dict[str, str]:
     if any(device.bus == "usb" for device in coral):
         needed["plugdev"] = ["Coral"]
     return {group: " and the ".join(purposes) for group, purposes in needed.items()}
-
-
-def is_camera(config: Config) -> bool:
-    """Whether the source is a camera on this machine, not a stream or a file."""
-    return re.match(r"picamera|usb:|/dev/", config.source.uri) is not None

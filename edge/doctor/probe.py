@@ -20,7 +20,6 @@ from edge.inference.shipped import build_classifier, build_detector
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
 from edge.sources.base import Source
-from edge.sources.opening import is_stream
 from edge.types import Frame, Problem
 
 FIRST_FRAME_S = 8.0
@@ -59,7 +58,7 @@ def probe_camera(config: Config) -> dict[str, Any]:
     The exposure settles during the first frames. Raises MaskEdgeError.
     """
     # The encoder of a stream repeats pictures, so that a still one is no fault there.
-    health = PictureHealth() if is_stream(config.source.uri) else PictureHealth(still_after_s=WATCH_S / 2)
+    health = PictureHealth() if config.source.uri.is_stream else PictureHealth(still_after_s=WATCH_S / 2)
     count, first_at, last, fault = 0, 0.0, None, None
     at_once = replace(config, source=replace(config.source, wait=False))
     with closing(open_camera(at_once)) as source:

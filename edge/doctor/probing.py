@@ -25,7 +25,7 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
     timeout: seconds. Raises subprocess.TimeoutExpired.
     """
     return context.machine.run(
-        [sys.executable, "-P", "-c", CODE, what], timeout, json.dumps(as_tables(context.config))
+        [sys.executable, "-P", "-c", CODE, what], timeout, json.dumps(as_tables(context.config, secrets=True))
     )
 
 

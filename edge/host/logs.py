@@ -21,6 +21,7 @@ from logging.handlers import QueueHandler
 from typing import TextIO
 
 from edge.errors import one_line
+from edge.redact import redacted_text
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,10 @@ class LogHandler(logging.StreamHandler[TextIO]):
         repeated.count += 1
         if repeated.count == 0:
             super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, or several with a traceback; no address in it shows its password."""
+        return redacted_text(super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A line that cannot be written is gone. Where a reader has left (`| head`), the program ends."""
@@ -225,6 +230,7 @@ def writes_to_journal(stream: TextIO, environment: Mapping[str, str] = os.enviro
 
 def report_error(text: str) -> None:
     """Say why a command ends: as a line of the log for machines, without time and level for a person."""
+    text = redacted_text(text)
     queues = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogQueue))
     ours = next(queues, None)
     if ours is None:

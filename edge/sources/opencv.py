@@ -6,8 +6,8 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from edge.address import Address
 from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import SourceError
 from edge.sources.base import Pace, SourceDefaults
@@ -17,9 +17,6 @@ from edge.sources.ffmpeg import import_quiet_cv2, listen
 from edge.sources.orientation import Orientation
 from edge.sources.v4l2 import check_device, explain
 from edge.types import Frame
-
-PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443, "rtmp": 1935}
-"""The port of each kind of stream where the address names none."""
 
 UNCOMPRESSED_PIXELS = 640 * 480
 """The largest picture that a USB camera is not asked to compress."""
@@ -44,13 +41,13 @@ class CameraSource(SourceDefaults):
 
     def __init__(
         self,
-        address: Path | str,
+        address: Path | Address | str,
         name: str,
         source: SourceConfig | None = None,
         camera: CameraConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """address: a Path is a USB camera's device, looked up again at each opening; a str is a stream."""
+        """address: a Path is a USB camera's device, looked up again at each opening; all else is a stream."""
         self._cv2 = import_quiet_cv2()
         self.name, self._clock, self._index = name, clock, 0
         source, camera = source or SourceConfig(), camera or CameraConfig()
@@ -125,15 +122,15 @@ class CameraSource(SourceDefaults):
         opened.ask_for_jpegs(cv2.CAP_PROP_CONVERT_RGB, 0)
         return opened
 
-    def _open_stream(self, address: str) -> Capture:
-        cv2 = self._cv2
+    def _open_stream(self, address: Address | str) -> Capture:
+        cv2, address = self._cv2, Address.of(address)
         limits = [
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
             OPEN_TIMEOUT_MS,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC,
             READ_TIMEOUT_MS,
         ]
-        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, limits)
+        capture = cv2.VideoCapture(address.reveal(), cv2.CAP_FFMPEG, limits)
         if not capture.isOpened():
             raise _explain_stream(address, self.name)
         opened = Capture(capture, self.name, listen())
@@ -152,21 +149,21 @@ def wanted_format(setting: str, width: int, height: int) -> str:
     return setting.upper()
 
 
-def _explain_stream(address: str, name: str) -> SourceError:
+def _explain_stream(address: Address, name: str) -> SourceError:
     """Why a stream cannot be opened. FFmpeg says only that it failed.
 
     Whether anybody answers at that address tells a missing camera from a wrong path or password.
     """
-    parts = urlsplit(address)
-    host, port = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80)
+    login = "; ".join(["check the path, user and password in the address", *filter(None, [address.hint])])
+    if address.place is None:
+        return SourceError(f"{name}: gives no stream", login)
+    host, port = address.place
     try:
         socket.create_connection((host, port), timeout=3).close()
-    except OSError as error:
-        why = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: no name of a host can look like this
+        why = getattr(error, "strerror", None) or str(error)
         return SourceError(
             f"{name}: nobody answers at {host}:{port} ({why})",
             "is the camera switched on and in this network?",
         )
-    return SourceError(
-        f"{name}: {host} answers but gives no stream", "check the path, user and password in the address"
-    )
+    return SourceError(f"{name}: {host} answers but gives no stream", login)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from math import inf
 from pathlib import Path
 
+from edge.address import FORMS, Address, Kind
 from edge.config.tables import CameraConfig, SourceConfig
-from edge.errors import SourceError
+from edge.errors import ConfigError, SourceError
 from edge.pictures.files import SUFFIXES
 from edge.sources.base import Source
 from edge.sources.live import FROZEN_AFTER_S, LiveFeed
-
-STREAMS = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://")
-FORMS = "demo, picamera, usb:0, /dev/video0, rtsp://..., a video file, a picture, or a folder of pictures"
 
 
 def open_source(
@@ -24,31 +21,20 @@ def open_source(
     source.uri: demo, picamera[:N], usb:N, /dev/videoN, usb:/dev/v4l/by-id/NAME, an rtsp:// or http:// stream,
     a video file, a picture, or a folder of pictures.
     preview: width and height (px) of the small view for the detector, where the camera can make one.
-    Raises SourceError, which names the address and what to try.
+    Raises SourceError, which names the address and what to try; ConfigError for one that is none.
     """
-    camera, uri = camera or CameraConfig(), source.uri
-    if uri == "demo":
+    camera, address = camera or CameraConfig(), source.uri
+    if address.fault is not None:
+        raise ConfigError(f"source.uri: {address.fault.what}", address.fault.cure)
+    if address.kind is Kind.DEMO:
         return _open_demo()
-    module = re.fullmatch(r"picamera(?::(\d+))?", uri)
-    if module:
-        return _open_module(int(module[1] or 0), source, camera, preview)
-    device = re.fullmatch(r"(?:usb:|/dev/video)(\d+)|(?:usb:)?(/dev/v4l/.+)", uri)
-    if device:
-        path = Path(device[2] or f"/dev/video{device[1]}")
-        return _open_camera(path, f"usb:{device[1] or device[2]}", source, camera)
-    if is_stream(uri):
-        return _open_camera(uri, without_password(uri), source, camera)
-    return _open_file(Path(uri))
-
-
-def is_stream(uri: str) -> bool:
-    """Whether the frames come encoded over a network."""
-    return uri.startswith(STREAMS)
-
-
-def without_password(uri: str) -> str:
-    """A stream's address as it may stand in a log."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    if address.kind is Kind.MODULE:
+        return _open_module(address.module, source, camera, preview)
+    if address.kind is Kind.DEVICE:
+        return _open_camera(Path(address.device), address.name, source, camera)
+    if address.kind is Kind.STREAM:
+        return _open_camera(address, address.name, source, camera)
+    return _open_file(address)
 
 
 def _open_demo() -> Source:
@@ -68,7 +54,7 @@ def _open_module(
     )
 
 
-def _open_camera(address: Path | str, name: str, source: SourceConfig, camera: CameraConfig) -> Source:
+def _open_camera(address: Path | Address, name: str, source: SourceConfig, camera: CameraConfig) -> Source:
     """A USB camera by its device file, or a stream by its address."""
     from edge.sources.opencv import CameraSource
 
@@ -80,14 +66,16 @@ def _open_camera(address: Path | str, name: str, source: SourceConfig, camera: C
     )
 
 
-def _open_file(path: Path) -> Source:
+def _open_file(address: Address) -> Source:
+    path = Path(address.reveal())
     try:
         path.stat()
-    except FileNotFoundError:
-        raise SourceError(f"{path}: no such source", f"use {FORMS}") from None
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{address}: no such source", f"use {FORMS}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise SourceError(
-            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
+            f"{address}: cannot be read ({why})", "check the path and its permissions"
         ) from error
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
         from edge.sources.images import PictureSource

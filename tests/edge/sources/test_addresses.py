@@ -2,9 +2,10 @@
 
 import pytest
 
+from edge.address import Address
 from edge.config.tables import SourceConfig
 from edge.errors import SourceError
-from edge.sources.opening import open_source, without_password
+from edge.sources.opening import open_source
 
 
 @pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
@@ -25,5 +26,5 @@ def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
 
 
 def test_passwords_are_hidden():
-    assert without_password("rtsp://me:pw@cam/1") == "rtsp://***@cam/1"
-    assert without_password("rtsp://cam/1") == "rtsp://cam/1"
+    assert str(Address("rtsp://me:pw@cam/1")) == "rtsp://***@cam/1"
+    assert str(Address("rtsp://cam/1")) == "rtsp://cam/1"
