@@ -3,8 +3,11 @@ SETUP_VENV ?= .venv
 PYTHON ?= $(SETUP_VENV)/bin/python
 export SETUP_VENV PYTHON
 
+SECONDS ?= 600
+SEED ?= 0
+
 .DEFAULT_GOAL := help
-.PHONY: help check lint fast test mutants docs demo format
+.PHONY: help check lint fast test mutants fuzz docs demo format
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +25,9 @@ test:  ## everything that the tests need is installed, then all tests run (8 to 
 
 mutants:  ## small faults are put into tracking.py and decision.py: how many do the tests catch?
 	$(PYTHON) -m tests.mutants
+
+fuzz:  ## hostile inputs for SECONDS (600) into all that reads from outside; SEED=1 for other inputs
+	$(PYTHON) -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 docs:  ## write the generated parts of docs/ again
 	PYTHONPATH=. $(PYTHON) docs/generate.py

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edge.types import Cause, FrameResult, State
 
@@ -80,7 +81,17 @@ class StateFile:
 def read_state(root: Path) -> ServiceState | None:
     """What the running service wrote last; None without a file that can be read."""
     try:
-        data = json.loads((root / FILE).read_text(encoding="utf-8"))
-        return ServiceState(State(data.pop("state")), Cause(data.pop("cause")), **data)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _parse(json.loads((root / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _parse(data: Mapping[str, Any]) -> ServiceState:
+    fps, degraded = data["fps"], data["degraded"]
+    return ServiceState(
+        State(data["state"]),
+        Cause(data["cause"]),
+        str(data["reason"]),
+        None if fps is None else float(fps),
+        None if degraded is None else str(degraded),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,15 @@ from edge.types import Label
 
 FORMAT = 1
 """The version of the cards' form that is read here."""
+
+MOST_BYTES = 2**20
+"""A card has some kilobytes."""
+
+MOST_PIXELS = 4096
+"""Width and height of a model's input."""
+
+SMALLEST = 1e-6
+"""Of what must be above zero."""
 
 COPY_AGAIN = "the file is damaged or another version: copy both again"
 
@@ -111,10 +120,22 @@ def load_card(model: Path | str) -> ModelCard:
 
 def _read(model: Path, path: Path) -> ModelCard:
     try:
-        return _parse(model, json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError) as error:
+        return _parse(model, json.loads(_text(path)))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         cause = f"lacks {error}" if isinstance(error, KeyError) else error
         raise ModelError(f"{path}: not a usable model card ({cause})", "see models/README.md") from error
+
+
+def _text(path: Path) -> str:
+    """A card's text. Raises ValueError for what is no text, or too much of it; ModelError for no access."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from error
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES // 2**20} MB")
+    return data.decode("utf-8-sig")
 
 
 def _parse(model: Path, data: Mapping[str, Any]) -> ModelCard:
@@ -131,13 +152,26 @@ def _parse(model: Path, data: Mapping[str, Any]) -> ModelCard:
         name=str(data["name"]),
         task=task,
         sha256=str(data["sha256"]),
-        width=int(entry["width"]),
-        height=int(entry["height"]),
-        labels=tuple(Label(label) for label in data["labels"]) if task == "classification" else (),
-        crop_margin=float(data.get("crop_margin", CROP_MARGIN)),
+        width=_whole(entry["width"], "width", 1, MOST_PIXELS),
+        height=_whole(entry["height"], "height", 1, MOST_PIXELS),
+        labels=_parse_labels(data["labels"]) if task == "classification" else (),
+        crop_margin=_number(data.get("crop_margin", CROP_MARGIN), "crop_margin", 0, 1),
         detector=_parse_detector(data["detector"]) if task == "detection" else None,
         compiled_from=str(data.get("edgetpu", {}).get("source_sha256", "")),
     )
+
+
+def _parse_labels(names: Sequence[str]) -> tuple[Label, ...]:
+    """The classes. A class named twice would let a bare face pass, one without a mask must be among them."""
+    labels = tuple(Label(name) for name in names)
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"labels {', '.join(labels)}: one is there twice")
+    if Label.UNKNOWN in labels:
+        raise ValueError(f"label {Label.UNKNOWN} is no class of a model")
+    missing = {Label.WITH_MASK, Label.WITHOUT_MASK} - set(labels)
+    if missing:
+        raise ValueError(f"labels lack {', '.join(sorted(missing))}")
+    return labels
 
 
 def _parse_detector(data: Mapping[str, Any]) -> DetectorCard:
@@ -146,17 +180,42 @@ def _parse_detector(data: Mapping[str, Any]) -> DetectorCard:
         raise ValueError(f"detector outputs {outputs!r} are neither raw nor postprocessed")
     raw = outputs == "raw"
     centre, size = data["variances"] if raw else (1.0, 1.0)
+    levels = tuple(_parse_level(level) for level in data["levels"]) if raw else ()
+    if raw and not levels:
+        raise ValueError("a raw detector needs a level")
     return DetectorCard(
         outputs=outputs,
-        levels=tuple(_parse_level(level) for level in data["levels"]) if raw else (),
-        variances=(float(centre), float(size)),
-        score_threshold=float(data["score_threshold"]),
-        iou_threshold=float(data["iou_threshold"]) if raw else 1.0,
-        face_class=int(data.get("face_class", 0)),
-        output_names=dict(data.get("output_names", {})),
+        levels=levels,
+        variances=(_number(centre, "variances", SMALLEST, 10), _number(size, "variances", SMALLEST, 10)),
+        score_threshold=_number(data["score_threshold"], "score_threshold", 0, 1),
+        iou_threshold=_number(data["iou_threshold"], "iou_threshold", 0, 1) if raw else 1.0,
+        face_class=_whole(data.get("face_class", 0), "face_class", 0, 2**31),
+        output_names={str(key): str(name) for key, name in data.get("output_names", {}).items()},
     )
 
 
 def _parse_level(data: Mapping[str, Any]) -> Level:
-    sizes = tuple((float(width), float(height)) for width, height in data["sizes"])
-    return Level(int(data["stride"]), sizes)
+    sizes = tuple(
+        (
+            _number(width, "sizes", SMALLEST, 10 * MOST_PIXELS),
+            _number(height, "sizes", SMALLEST, 10 * MOST_PIXELS),
+        )
+        for width, height in data["sizes"]
+    )
+    if not sizes:
+        raise ValueError("a level needs an anchor size")
+    return Level(_whole(data["stride"], "stride", 1, MOST_PIXELS), sizes)
+
+
+def _whole(value: object, name: str, least: int, most: int) -> int:
+    """A whole number between two bounds. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}")
+    return value
+
+
+def _number(value: object, name: str, least: float, most: float) -> float:
+    """A finite number between two bounds. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}")
+    return float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import time
 from collections.abc import Callable
@@ -167,6 +168,12 @@ class TFLiteModel:
     def _check(self) -> None:
         """Raises ModelError where the file is not what its card says."""
         card, spec = self.card, self.input_spec
+        for tensor in (spec, *self.output_specs):
+            if not (math.isfinite(tensor.scale) and tensor.scale > 0):
+                raise ModelError(
+                    f"{card.path}: the quantisation scale of {tensor.name} is {tensor.scale}",
+                    "convert it again",
+                )
         postprocessed = card.detector is not None and card.detector.outputs == "postprocessed"
         if spec.dtype not in (("int8", "uint8") if postprocessed else ("int8",)):
             raise ModelError(

@@ -15,6 +15,8 @@ from edge.inference.card import DetectorCard, Level, ModelCard
 from edge.inference.interpreter import OutputTensor, TensorSpec
 from edge.preprocess import dequantise
 
+CONVERT_AGAIN = "the model is damaged or was converted wrongly: convert it again"
+
 POSTPROCESS = "TFLite_Detection_PostProcess"
 """TFLite's operation that decodes boxes and drops overlapping ones; by default its outputs have its name."""
 
@@ -126,14 +128,18 @@ class PostprocessedReader:
     def __init__(self, card: ModelCard, detector: DetectorCard, specs: Sequence[TensorSpec]) -> None:
         """Raises ModelError where it cannot tell which output is which."""
         self._size = np.array([card.width, card.height] * 2, np.float32)
-        self._face_class = detector.face_class
+        self._face_class, self._path = detector.face_class, card.path
         self._places = find_postprocessed(card, detector, specs)
 
     def boxes(self, outputs: Sequence[OutputTensor], threshold: float) -> tuple[Floats, Floats]:
-        """See OutputReader; in the order of the file."""
+        """See OutputReader; in the order of the file. Raises ModelError for numbers that cannot be."""
         values = {key: outputs[place].dequantise()[0] for key, place in self._places.items()}
-        count = int(values["count"])  # the operation leaves what is behind it unwritten
-        boxes, scores, classes = (values[key][:count] for key in ("boxes", "scores", "classes"))
+        count = float(values["count"])  # the operation leaves what is behind it unwritten
+        if not 0 <= count <= len(values["scores"]):
+            raise ModelError(f"{self._path}: found {count:g} boxes of {len(values['scores'])}", CONVERT_AGAIN)
+        boxes, scores, classes = (values[key][: int(count)] for key in ("boxes", "scores", "classes"))
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            raise ModelError(f"{self._path}: gives boxes or scores that are no numbers", CONVERT_AGAIN)
         keep = (scores >= threshold) & (np.round(classes) == self._face_class)
         return boxes[keep][:, [1, 0, 3, 2]] * self._size, scores[keep]
 

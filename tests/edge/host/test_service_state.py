@@ -72,6 +72,9 @@ def test_every_user_may_read_it_whatever_the_units_umask(folder):
         '{"state": "asleep", "cause": "nobody", "reason": "x"}',
         '{"state": "idle", "cause": "nobody"}',
         '{"state": "idle", "cause": "nobody", "reason": "x", "from": "a later version"}',
+        '{"state": "idle", "cause": "nobody", "reason": "x", "fps": "fast", "degraded": null}',
+        '{"state": "idle", "cause": "nobody", "reason": "x", "fps": [], "degraded": null}',
+        "[" * 100_000,
     ],
 )
 def test_a_file_that_is_torn_or_of_another_version_is_none(tmp_path, folder, text):

@@ -121,6 +121,25 @@ def test_what_lies_behind_the_count_is_no_detection():
     assert len(detector.read(outputs, 640, 480)) == 1
 
 
+@pytest.mark.parametrize(
+    ("output", "value", "words"),
+    [
+        ("PartitionedCall:0", np.nan, "no numbers"),
+        ("PartitionedCall:3", np.inf, "no numbers"),
+        ("PartitionedCall:2", np.nan, "found nan boxes of 10"),
+        ("PartitionedCall:2", np.inf, "found inf boxes of 10"),
+        ("PartitionedCall:2", -1, "found -1 boxes of 10"),
+        ("PartitionedCall:2", 11, "found 11 boxes of 10"),
+    ],
+)
+def test_outputs_that_cannot_be_are_an_error_and_no_missing_face(output, value, words):
+    detector = SSDFaceDetector(DATA / "postprocessed.tflite")
+    outputs = detector.model.run(detector.prepare(blob_frame((0, 0))))
+    next(found for found in outputs if found.name == output).values[...] = value
+    with pytest.raises(ModelError, match=words):
+        detector.read(outputs, 640, 480)
+
+
 def test_uint8_input_goes_with_postprocessed_outputs_alone(model_copy):
     detector = json.loads((DATA / "blobs.json").read_text())["detector"]
     with pytest.raises(ModelError, match="a uint8 model, int8 is needed"):
