@@ -9,6 +9,20 @@ from typing import NamedTuple
 from edge.redact import redacted_text
 
 
+def printable(text: object) -> str:
+    """A text, or a path, as it may be shown: what a terminal would obey or could not show is escaped.
+
+    Control characters, line ends, and bytes of a file name that are not UTF-8 become \\n, \\x1b, \\xe9.
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in str(text))
+
+
+def _escaped(character: str) -> str:
+    if 0xDC80 <= ord(character) <= 0xDCFF:  # a byte that is not UTF-8, as Python keeps it in a file name
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class Advice(NamedTuple):
     """What is wrong and what to do next, where nothing is raised, or not yet: `raise SourceError(*advice)`.
 
@@ -22,6 +36,11 @@ class Advice(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.what}; {self.cure}" if self.cure else self.what
+
+
+def _one_line(text: str) -> str:
+    """A text without what is secret in an address, in one line that may be shown."""
+    return printable(redacted_text(" ".join(text.split())))
 
 
 class MaskEdgeError(Exception):
@@ -41,7 +60,7 @@ class MaskEdgeError(Exception):
     """What to do next; empty where nothing helps."""
 
     def __init__(self, what: str = "", cure: str = "") -> None:
-        self.what, self.cure = redacted_text(what), redacted_text(cure)
+        self.what, self.cure = _one_line(what), _one_line(cure)
         super().__init__(str(Advice(self.what, self.cure)))
 
 
@@ -94,7 +113,7 @@ class MissingLibraryError(MaskEdgeError, ImportError):
 
 def one_line(error: BaseException) -> str:
     """An error in one line. An error of another library also gets the name of its class."""
-    text = redacted_text(" ".join(str(error).split()))
+    text = _one_line(str(error))
     if isinstance(error, MaskEdgeError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

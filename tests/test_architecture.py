@@ -69,6 +69,7 @@ SHARED_WITH_THE_WORKSTATION = (
     "edge.config.tables",
     "edge.inference",
     "edge.pictures.files",
+    "edge.pictures.folders",
     "edge.pictures.drawn_masks",
 )
 """What `training` and `convert` take from the runtime."""

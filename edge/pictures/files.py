@@ -2,61 +2,175 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from edge.errors import PictureError, SinkError
-from edge.optional import import_cv2
-from edge.pictures.jpeg import DAMAGED, has_scan, is_jpeg, jpeg_is_whole, with_note
+from edge.errors import PictureError, SinkError, printable
+from edge.optional import MAX_PIXELS, import_cv2
+from edge.pictures.boxes import turn_upright
+from edge.pictures.headers import read_header
+from edge.pictures.jpeg import DAMAGED, read_plain_jpeg, with_note
+from edge.pictures.kinds import HEAD, READ, Kind, advice_for, kind_of
+from edge.pictures.whole import is_whole
 from edge.types import Pixels
 from edge.writing import write_new, write_whole
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 SAVE_AGAIN = "save it as JPEG or PNG"
+SMALLER = "make it smaller"
+BAND = 256
+"""Lines that are converted at a time."""
+
+DECODED_BYTES = 256_000_000
+"""What the file and decoding it may take together: a Pi has 512 MB."""
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """All picture files below a folder, hidden ones left out, in a stable order."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    )
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a picture may be, at most. All is looked at before anything is decoded."""
+
+    file_bytes: int = 150_000_000
+    pixels: int = MAX_PIXELS
+    side: int = 65_500
+    """Pixels of the longer side."""
+    decoded_bytes: int = DECODED_BYTES
+    kinds: frozenset[Kind] = READ
 
 
-def read_picture(path: Path | str) -> Pixels:
-    """A picture file as uint8 (H, W, 3) RGB, turned upright by its EXIF orientation.
+FILE_LIMITS = Limits()
 
-    Grey, RGBA (alpha dropped), 16-bit and CMYK become 8-bit RGB.
-    Raises PictureError, which names the file and the cause.
+
+def read_picture(path: Path | str, limits: Limits = FILE_LIMITS) -> Pixels:
+    """A picture file as uint8 (H, W, 3) RGB, turned upright as the file asks for.
+
+    Grey, RGBA (alpha dropped), 16-bit and CMYK become 8-bit RGB. The kind is told by the content.
+    Raises PictureError, which names the file and the cause; also where a part of the picture is missing.
     """
-    cv2 = import_cv2()
     path = Path(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PictureError(
-            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
-        ) from error
-    if not data:
-        raise PictureError(f"{path}: the file is empty", "copy it again")
-    if _is_truncated(data):
-        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
+        return decode_picture(_read_file(path, limits), limits)
+    except PictureError as error:
+        raise PictureError(f"{printable(path)}: {error.what}", error.cure) from error
+
+
+def is_picture(path: Path | str) -> bool:
+    """Whether a file's content is a picture, of a kind that is read or not; False where it cannot be opened."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise PictureError(f"{path}: OpenCV refuses it ({error.err})", SAVE_AGAIN) from error
-    if pixels is None and is_jpeg(data) and not jpeg_is_whole(data):
-        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
+        with open_file(Path(path)) as file:
+            return kind_of(file.read(HEAD)) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def decode_picture(data: bytes, limits: Limits = FILE_LIMITS) -> Pixels:
+    """The bytes of a picture file as `read_picture` gives it. Raises PictureError, without a file's name."""
+    kind = _check(data, limits)
+    try:
+        if kind is Kind.JPEG and (whole := read_plain_jpeg(data)) is not None:
+            return whole
+        pixels = _decode(kind, data)
+    except MemoryError:
+        raise PictureError("there is not enough memory to decode it", SMALLER) from None
+    if not is_whole(kind, data, pixels):
+        raise PictureError(DAMAGED, "copy it again")
     if pixels is None:
-        raise PictureError(f"{path}: not a picture that OpenCV can read", SAVE_AGAIN)
-    pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
-    if is_jpeg(data) and not jpeg_is_whole(data, pixels):
-        raise PictureError(f"{path}: {DAMAGED}", "copy it again")
+        raise PictureError(f"not a picture that OpenCV can read ({kind})", SAVE_AGAIN)
     return pixels
+
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, for reading; never waits, as for a FIFO or a device. Raises OSError, ValueError."""
+    _demand_regular(path.stat())  # before it is opened: opening a device may do something
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        _demand_regular(os.fstat(file.fileno()))
+        yield file
+
+
+def _demand_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no file but a device, pipe or socket")
+
+
+def _read_file(path: Path, limits: Limits) -> bytes:
+    """All of a file that may be a picture. Raises PictureError."""
+    try:
+        with open_file(path) as file:
+            size, head = os.fstat(file.fileno()).st_size, file.read(HEAD)
+            _check_kind(head, limits)
+            if size > limits.file_bytes:
+                raise PictureError(f"the file has {size / 1e6:.0f} MB, more than a picture has", SMALLER)
+            return head + file.read(limits.file_bytes - len(head))
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        if isinstance(error, PictureError):
+            raise
+        cause = error.strerror if isinstance(error, OSError) else error
+        raise PictureError(f"cannot be read ({cause})", "check the path and its permissions") from error
+
+
+def _check_kind(head: bytes, limits: Limits) -> Kind:
+    """The kind of picture that begins so. Raises PictureError for what is none, or none that is read."""
+    if not head:
+        raise PictureError("the file is empty", "copy it again")
+    kind = kind_of(head)
+    if kind is None:
+        raise PictureError("not a picture that OpenCV can read", SAVE_AGAIN)
+    if kind not in limits.kinds:
+        raise PictureError(f"{kind} is not read", advice_for(kind))
+    return kind
+
+
+def _check(data: bytes, limits: Limits) -> Kind:
+    """The kind of a picture that may be decoded. Raises PictureError for any other."""
+    kind = _check_kind(data[:HEAD], limits)
+    if len(data) > limits.file_bytes:
+        raise PictureError(f"the file has {len(data) / 1e6:.0f} MB, more than a picture may have", SMALLER)
+    header = read_header(kind, data)
+    if header is None:
+        raise PictureError(f"not a picture that OpenCV can read (its {kind} head is damaged)", SAVE_AGAIN)
+    if header.width < 1 or header.height < 1:
+        raise PictureError(DAMAGED, "copy it again")
+    pixels = header.width * header.height
+    needed = len(data) + pixels * header.bytes_a_pixel
+    if pixels > limits.pixels or max(header[:2]) > limits.side or needed > limits.decoded_bytes:
+        size = f"{header.width}x{header.height} pixels"
+        raise PictureError(f"too large to be decoded ({kind}, {size})", SMALLER)
+    return kind
+
+
+def _decode(kind: Kind, data: bytes) -> Pixels | None:
+    """uint8 (H, W, 3) RGB, upright; None where OpenCV cannot. Raises MemoryError, PictureError."""
+    cv2 = import_cv2()
+    flags = cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if kind is Kind.AVIF else 0)
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from None
+        raise PictureError(f"OpenCV refuses it ({error.err})", SAVE_AGAIN) from error
+    if pixels is None:
+        return None
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise PictureError(f"OpenCV gives no colour picture ({pixels.dtype}, {pixels.shape})", SAVE_AGAIN)
+    _exchange_red_and_blue(pixels)
+    return turn_upright(data, pixels) if kind is Kind.AVIF else pixels
+
+
+def _exchange_red_and_blue(pixels: Pixels) -> None:
+    """BGR to RGB, in place: a copy of a large picture would take as much memory again."""
+    cv2 = import_cv2()
+    for top in range(0, pixels.shape[0], BAND):
+        band = pixels[top : top + BAND]
+        band[:] = cv2.cvtColor(band, cv2.COLOR_BGR2RGB)
 
 
 def write_picture(path: Path | str, pixels: Pixels) -> None:
@@ -102,10 +216,3 @@ def cannot_be_written(path: Path) -> Iterator[None]:
         raise SinkError(
             f"{path}: cannot be written ({error.strerror})", "check the folder and the free space"
         ) from error
-
-
-def _is_truncated(data: bytes) -> bool:
-    """Whether a PNG lacks its end, or a JPEG its scans."""
-    if data.startswith(b"\x89PNG"):
-        return b"IEND" not in data
-    return is_jpeg(data) and not has_scan(data)

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge.errors import PictureError
 from edge.optional import import_cv2, import_simplejpeg
+from edge.pictures.tiff import ORIENTATION, read_tags
 from edge.types import Pixels
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of a frame header: they hold precision, height and width."""
 SEQUENTIAL = (0xC0, 0xC1)
 WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
-COMMENT = 0xFE
+COMMENT, APP1 = 0xFE, 0xE1
 NOTES = {COMMENT, *range(0xE0, 0xF0)}
 """Comments and application data (JFIF, EXIF, Adobe): they say nothing of what is in the scans."""
 FILLS = ((128, 128, 128), (0, 135, 0), (0, 136, 0), (0, 154, 0))
@@ -52,7 +53,7 @@ def read_jpeg(data: bytes) -> Pixels:
 
     It is decoded once where it is whole. Raises PictureError where a part is missing, or where it is no JPEG.
     """
-    library = _strict_decoder()
+    library = strict_decoder()
     if library is not None and is_jpeg(data):
         try:
             return np.asarray(library.decode_jpeg(data, "RGB", strict=True), np.uint8)
@@ -73,6 +74,34 @@ def read_jpeg(data: bytes) -> Pixels:
     return pixels
 
 
+def read_plain_jpeg(data: bytes) -> Pixels | None:
+    """A JPEG file as uint8 (H, W, 3) RGB, in half the memory that OpenCV takes; None where OpenCV must read it.
+
+    That is: a JPEG with a fault, in the colours of print (CMYK), or to be turned upright.
+    """
+    library = strict_decoder()
+    if library is None or is_turned(data):
+        return None
+    try:
+        if library.decode_jpeg_header(data)[2] not in ("YCbCr", "Gray", "RGB"):
+            return None
+        return np.asarray(library.decode_jpeg(data, "RGB", strict=True), np.uint8)
+    except ValueError:
+        return None
+
+
+def is_turned(data: bytes) -> bool:
+    """Whether EXIF says, or may say, that a JPEG is to be turned or mirrored."""
+    for _, (marker, body) in segments(data):
+        if marker == APP1 and body[:4] == b"Exif":
+            try:
+                if read_tags(body[6:]).get(ORIENTATION, (1,)) not in ((0,), (1,)):
+                    return True
+            except struct.error:
+                return True
+    return False
+
+
 def jpeg_is_whole(data: bytes, pixels: Pixels | None = None) -> bool:
     """Whether every block of a JPEG can be decoded from its bytes.
 
@@ -80,7 +109,7 @@ def jpeg_is_whole(data: bytes, pixels: Pixels | None = None) -> bool:
     missing; upright or as stored. What is odd and loses nothing counts as whole: fill bytes, comments with a
     wrong length, padding, bytes behind the end.
     """
-    library = _strict_decoder()
+    library = strict_decoder()
     if library is None:
         return _looks_whole(data, pixels)
     if _decodes(library, data, strict=True):
@@ -92,7 +121,7 @@ def jpeg_is_whole(data: bytes, pixels: Pixels | None = None) -> bool:
 
 
 @cache
-def _strict_decoder() -> ModuleType | None:
+def strict_decoder() -> ModuleType | None:
     """simplejpeg, or None where it is missing or too old to be strict."""
     library = import_simplejpeg()
     if library is None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from edge.address import FORMS, Address, Kind
 from edge.config.tables import CameraConfig, SourceConfig
 from edge.errors import ConfigError, SourceError
-from edge.pictures.files import SUFFIXES
+from edge.pictures.files import is_picture
+from edge.pictures.kinds import SUFFIXES
 from edge.sources.base import Source
 from edge.sources.live import FROZEN_AFTER_S, LiveFeed
 
@@ -77,7 +78,7 @@ def _open_file(address: Address) -> Source:
         raise SourceError(
             f"{address}: cannot be read ({why})", "check the path and its permissions"
         ) from error
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+    if path.is_dir() or path.suffix.lower() in SUFFIXES or is_picture(path):
         from edge.sources.images import PictureSource
 
         return PictureSource(path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import DataError
-from edge.pictures.files import find_pictures
+from edge.pictures.folders import find_pictures
 from edge.preprocess import CROP_MARGIN, crop
 from edge.types import BoundingBox, Label, Pixels
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from edge.errors import DataError, PictureError
 from edge.inference.anchors import Floats
-from edge.pictures.files import find_pictures, read_picture
+from edge.pictures.files import read_picture
+from edge.pictures.folders import find_pictures
 from edge.types import Label, Pixels
 from training.datasets.samples import ANNOTATIONS, IMAGES, Sample
 

@@ -71,7 +71,7 @@ ODD = {
 @pytest.fixture(params=["strict decoder", "without it"])
 def decoder(request, monkeypatch):
     if request.param == "without it":
-        monkeypatch.setattr(jpeg, "_strict_decoder", lambda: None)
+        monkeypatch.setattr(jpeg, "strict_decoder", lambda: None)
     else:
         pytest.importorskip("simplejpeg")
     return request.param
@@ -122,7 +122,7 @@ def test_a_hole_in_the_middle_is_damage(kind):
 
 
 def test_without_the_strict_decoder_the_fill_tells(monkeypatch):
-    monkeypatch.setattr(jpeg, "_strict_decoder", lambda: None)
+    monkeypatch.setattr(jpeg, "strict_decoder", lambda: None)
     with pytest.raises(PictureError, match="missing"):
         read_jpeg(BASE[: len(BASE) * 4 // 10] + BASE[len(BASE) * 8 // 10 :])
 

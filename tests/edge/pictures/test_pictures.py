@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge.errors import PictureError, SinkError
-from edge.pictures.files import find_pictures, read_picture, write_picture
+from edge.pictures.files import read_picture, write_picture
+from edge.pictures.folders import find_pictures
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import import_runtime
 from edge.inference.masks import MaskClassifier
 from edge.inference.shipped import CLASSIFIER, DETECTOR, MODELS, WIDE_DETECTOR
-from edge.pictures.files import find_pictures, read_picture
+from edge.pictures.files import read_picture
+from edge.pictures.folders import find_pictures
 from edge.preprocess import crop, resize
 from edge.types import Frame
 
