@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.commands.options import Commands, configure, jsonl_table, with_sinks
 from edge.commands.run import run_door
+from edge.errors import printable
 from edge.sinks import snapshot
 
 
@@ -36,5 +37,5 @@ def handle(arguments: argparse.Namespace) -> int:
     pictures = replace(config.of(snapshot.KIND), directory=str(out), keep=sys.maxsize, blur=False)
     source = DemoSource(arguments.seconds, realtime=bool(arguments.sink))
     code = run_door(config.having(snapshot.KIND, pictures), source)
-    print(f"annotated pictures: {out}", file=sys.stderr)
+    print(f"annotated pictures: {printable(out)}", file=sys.stderr)
     return code

@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.commands.options import Commands, configure
-from edge.errors import PictureError
+from edge.errors import PictureError, SinkError, SourceError, UsageError, printable
 from edge.pictures.annotate import WORDS, annotate
-from edge.pictures.files import read_picture, write_picture
+from edge.pictures.copies import Copies
+from edge.pictures.files import read_picture
 from edge.preprocess import crop
 from edge.sinks.jsonl import box_entry
-from edge.types import Classification, Detection, Frame, Pixels
+from edge.types import Classification, Detection, Frame, Label, Pixels
 
 if TYPE_CHECKING:
     from edge.inference.faces import FaceDetector
@@ -49,6 +51,8 @@ def handle(arguments: argparse.Namespace) -> int:
 
     config = configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
     annotated = Path(arguments.annotate) if arguments.annotate else None
+    if "" in arguments.paths:
+        raise UsageError("a path is empty", "give a picture or a folder; `.` is this one")
     paths = [Path(path) for path in arguments.paths]
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     with build_accelerator(config, detector, classifier, live=False) or nullcontext():
@@ -93,29 +97,66 @@ def picture_entry(file: Path, pixels: Pixels, faces: Sequence[Face]) -> dict[str
     return {"file": str(file), "width": width, "height": height, "faces": found}
 
 
-def process_pictures(
-    paths: Sequence[Path],
-    detector: FaceDetector,
-    classifier: MaskClassifier,
-    min_score: float,
-    annotated: Path | None,
-) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
-    """For each picture (entry, None), or (None, why it could not be read)."""
-    from edge.sources.images import list_pictures
+class Tally:
+    """Counts what happened, and says each problem on stderr as it comes."""
 
-    for file in list_pictures(paths):
+    def __init__(self) -> None:
+        self.pictures = self.unread = self.unwritten = 0
+        self.labels: Counter[Label] = Counter()
+
+    def add(self, faces: Sequence[Face]) -> None:
+        """Count one picture that could be read."""
+        self.pictures += 1
+        self.labels.update(verdict.label for _, verdict in faces)
+
+    def say(self, problem: object) -> None:
+        """Show one problem: a line on stderr."""
+        sys.stdout.flush()
+        print(problem, file=sys.stderr)
+
+    def words(self, copies: Copies | None) -> str:
+        """`3 pictures, 2 faces: 1 mask, 1 no mask; 1 picture could not be read`."""
+        labels = ", ".join(f"{self.labels[label]} {WORDS[label]}" for label in WORDS if self.labels[label])
+        parts = [
+            f"{counted(self.pictures, 'picture')}, {counted(self.labels.total(), 'face')}"
+            + (f": {labels}" if labels else "")
+        ]
+        if self.unread:
+            parts.append(f"{counted(self.unread, 'picture')} could not be read")
+        if copies is not None:
+            folder = printable(copies.folder)
+            parts.append(f"{counted(copies.written, 'annotated picture')} written to {folder}")
+        if self.unwritten:
+            parts.append(f"{self.unwritten} could not be written")
+        return "; ".join(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(paths: Sequence[Path], tally: Tally, copies: Copies | None) -> Iterator[tuple[Path, Path]]:
+    """Each picture, and the path that it was asked for by. What is missing or left out is said and counted.
+
+    Raises SourceError where there is but one path, and it is missing.
+    """
+    from edge.sources.images import look_for_pictures
+
+    for path in paths:
         try:
-            pixels = read_picture(file)
-        except PictureError as error:
-            yield None, str(error)
+            found = look_for_pictures(path, copies.is_own if copies else lambda file: False)
+        except SourceError as error:
+            if len(paths) == 1:
+                raise
+            tally.unread += 1
+            tally.say(error)
             continue
-        faces = find_faces(pixels, detector, classifier, min_score)
-        if annotated is not None:
-            write_picture(
-                annotated / f"{file.stem}_annotated.jpg",
-                annotate(pixels, [(d.box, c.label, c.score) for d, c in faces]),
-            )
-        yield picture_entry(file, pixels, faces), None
+        for file in found.pictures:
+            yield file, path
+        tally.unread += found.unread
+        if found.left_out:
+            tally.say(f"{printable(path)}: {found.words()}")
 
 
 def run_image(
@@ -127,18 +168,34 @@ def run_image(
     as_json: bool,
 ) -> int:
     """Print each picture's faces. Returns the exit code: 0 if every picture could be read, else 1."""
-    failed = 0
-    for entry, problem in process_pictures(paths, detector, classifier, min_score, annotated):
-        if entry is None:
-            failed += 1
-            print(problem, file=sys.stderr)
-        elif as_json:
-            print(json.dumps(entry, ensure_ascii=False), flush=True)
-        else:
-            print(_line(entry), flush=True)
-    if failed:
-        print(f"{failed} pictures could not be read", file=sys.stderr)
-    return 1 if failed else 0
+    tally, copies = Tally(), Copies(annotated) if annotated is not None else None
+    for file, searched in listed(paths, tally, copies):
+        try:
+            pixels = read_picture(file)
+        except PictureError as error:
+            tally.unread += 1
+            tally.say(error)
+            continue
+        faces = find_faces(pixels, detector, classifier, min_score)
+        tally.add(faces)
+        entry = picture_entry(file, pixels, faces)
+        print(json.dumps(entry) if as_json else _line(entry), flush=True)
+        if copies is not None:
+            _annotate(copies, file, searched, pixels, faces, tally)
+    if tally.pictures + tally.unread > 1 or copies is not None:
+        tally.say(tally.words(copies))
+    return 1 if tally.unread or tally.unwritten else 0
+
+
+def _annotate(
+    copies: Copies, file: Path, searched: Path, pixels: Pixels, faces: Sequence[Face], tally: Tally
+) -> None:
+    drawn = annotate(pixels, [(found.box, verdict.label, verdict.score) for found, verdict in faces])
+    try:
+        copies.write(file, searched, drawn)
+    except SinkError as error:
+        tally.unwritten += 1
+        tally.say(error)
 
 
 def _line(entry: dict[str, Any]) -> str:
@@ -146,4 +203,4 @@ def _line(entry: dict[str, Any]) -> str:
         f"{WORDS[face['label']]} {face['scores'][face['label']]:.0%} at {[round(v) for v in face['box']]}"
         for face in entry["faces"]
     ]
-    return f"{entry['file']}: {'; '.join(words) or 'no face'}"
+    return f"{printable(entry['file'])}: {'; '.join(words) or 'no face'}"

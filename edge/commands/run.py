@@ -48,7 +48,7 @@ def run_door(config: Config, source: Source | None = None) -> int:
 
     source: instead of the configured one.
 
-    Returns the exit code: 1 where results that were to be stored are lost.
+    Returns the exit code: 1 where results that were to be stored are lost, or pictures could not be read.
     """
     stop = threading.Event()
     with Ending(stop) as ending, thread_errors_logged():
@@ -63,4 +63,4 @@ def run_door(config: Config, source: Source | None = None) -> int:
                 lost = door.run(config.source.stale_after_s, stop, supervision)
         except StoppedError as stopped:
             return INTERRUPTED if stopped.number is signal.SIGINT else 0
-    return FAILED if lost else 0
+    return FAILED if lost or door.source.skipped else 0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -39,6 +40,7 @@ def run_to_exit_code(command: Callable[[], int], show: Callable[[str], object], 
     show: called with one line about an error, for the person.
     debug: raise an error again instead of showing one line, so that its traceback is seen.
     """
+    show_every_character()
     try:
         code = command()
         if sys.stdout is not None:  # it was closed before the program began (`>&-`)
@@ -57,6 +59,13 @@ def run_to_exit_code(command: Callable[[], int], show: Callable[[str], object], 
         if isinstance(error, OSError) and not isinstance(error, MaskEdgeError):  # perhaps of stdout itself
             silence_stdout()
         return error.exit_code if isinstance(error, MaskEdgeError) else FAILED
+
+
+def show_every_character() -> None:
+    """What the terminal's character set lacks is printed escaped; it must not end a command half way."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def describe(error: Exception) -> str:

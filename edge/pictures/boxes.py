@@ -51,7 +51,9 @@ def find(data: bytes, *path: bytes) -> Box | None:
 
 def avif_size(data: bytes) -> tuple[int, int]:
     """The largest width and height (px) that an AVIF states. Raises struct.error where it states none."""
-    sizes = [struct.unpack_from(">II", data, box.start + 4) for box in _properties(data) if box.name == b"ispe"]
+    sizes = [
+        struct.unpack_from(">II", data, box.start + 4) for box in _properties(data) if box.name == b"ispe"
+    ]
     if not sizes:
         raise struct.error("no size")
     return max(width for width, _ in sizes), max(height for _, height in sizes)
@@ -81,7 +83,7 @@ def _properties(data: bytes) -> Iterator[Box]:
 
 
 def _properties_of_main_item(data: bytes) -> list[int]:
-    """The numbers, from 1, of the properties of the picture that is shown, in the order in which they apply."""
+    """The numbers (from 1) of the properties of the picture that is shown, in the order they apply in."""
     main, table = find(data, b"meta", b"pitm"), find(data, b"meta", b"iprp", b"ipma")
     if main is None or table is None:
         return []

@@ -61,7 +61,7 @@ def read_picture(path: Path | str, limits: Limits = FILE_LIMITS) -> Pixels:
 
 
 def is_picture(path: Path | str) -> bool:
-    """Whether a file's content is a picture, of a kind that is read or not; False where it cannot be opened."""
+    """Whether a file holds a picture, of a kind that is read or not; False where it cannot be opened."""
     try:
         with open_file(Path(path)) as file:
             return kind_of(file.read(HEAD)) is not None
@@ -89,7 +89,7 @@ def decode_picture(data: bytes, limits: Limits = FILE_LIMITS) -> Pixels:
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """A regular file, for reading; never waits, as for a FIFO or a device. Raises OSError, ValueError."""
     _demand_regular(path.stat())  # before it is opened: opening a device may do something
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         _demand_regular(os.fstat(file.fileno()))
         yield file
 

@@ -70,7 +70,7 @@ def _part(reason: Reason, paths: list[Path]) -> str:
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """All picture files below a folder, in a stable order. What is left out is counted, and said in the log."""
+    """All picture files below a folder, in a stable order. What is left out is counted and logged."""
     found = search(folder)
     if found.left_out:
         log.warning("%s: %s", printable(folder), found.words())
@@ -150,7 +150,7 @@ def _why_not(path: Path) -> Reason | None:
     except PermissionError:
         return NO_PERMISSION
     except OSError:
-        return NO_FILE if os.path.exists(path) else BROKEN_LINK
+        return NO_FILE if path.exists() else BROKEN_LINK
     if kind in READ:
         return None
     if suffix in OTHER_SUFFIXES:

@@ -55,7 +55,8 @@ def _samples_a_pixel(body: bytes) -> float:
 def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise ValueError("no IHDR")
-    return Header(*struct.unpack_from(">II", data, 16), 6)
+    width, height = struct.unpack_from(">II", data, 16)
+    return Header(width, height, 6)
 
 
 def _webp(data: bytes) -> Header:

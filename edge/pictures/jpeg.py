@@ -75,7 +75,7 @@ def read_jpeg(data: bytes) -> Pixels:
 
 
 def read_plain_jpeg(data: bytes) -> Pixels | None:
-    """A JPEG file as uint8 (H, W, 3) RGB, in half the memory that OpenCV takes; None where OpenCV must read it.
+    """A JPEG file as uint8 (H, W, 3) RGB, in half the memory that OpenCV takes; None where OpenCV must.
 
     That is: a JPEG with a fault, in the colours of print (CMYK), or to be turned upright.
     """

@@ -33,12 +33,46 @@ READ = frozenset(Kind) - {Kind.HEIC, Kind.JPEG_XL, Kind.PHOTOSHOP, Kind.SVG, Kin
 """The kinds that are read; AVIF, GIF and JPEG 2000 where the installed OpenCV can."""
 
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .gif .avif .jp2 .j2k .ppm .pgm .pbm".split()
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".jp2",
+        ".j2k",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+    }
 )
 """Suffixes of the kinds that are read. A file without one of them is a picture if its bytes are."""
 
 OTHER_SUFFIXES = frozenset(
-    ".heic .heif .hif .jxl .psd .svg .dng .cr2 .cr3 .nef .arw .orf .rw2 .raf .pef".split()
+    {
+        ".heic",
+        ".heif",
+        ".hif",
+        ".jxl",
+        ".psd",
+        ".svg",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".rw2",
+        ".raf",
+        ".pef",
+    }
 )
 """Suffixes of pictures that are not read."""
 

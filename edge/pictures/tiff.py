@@ -18,7 +18,7 @@ Tags = dict[int, tuple[int, ...]]
 
 
 def read_tags(data: bytes) -> Tags:
-    """The whole numbers of the first directory, by tag. Raises struct.error where it does not lie in the file."""
+    """The whole numbers of the first directory, by tag. Raises struct.error where it is cut off."""
     order = "<" if data.startswith(b"II") else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)

@@ -34,6 +34,10 @@ class Source(Protocol):
         """Frames so far that were replaced by newer ones before anybody read them."""
 
     @property
+    def skipped(self) -> int:
+        """Pictures of a folder that could not be read; they are also said."""
+
+    @property
     def format(self) -> str:
         """The camera's own pixel format or codec, as in `MJPG`; empty where it is not known."""
 
@@ -67,6 +71,7 @@ class SourceDefaults:
 
     problem: Problem | None = None
     dropped: int = 0
+    skipped: int = 0
     format: str = ""
 
     def __enter__(self) -> Self:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edge.errors import PictureError, SourceError
-from edge.pictures.files import find_pictures, read_picture
+from edge.errors import PictureError, SourceError, printable
+from edge.pictures.files import read_picture
+from edge.pictures.folders import Found, search
 from edge.sources.base import SourceDefaults
 from edge.types import Frame
 
@@ -26,30 +28,40 @@ def list_pictures(paths: Sequence[Path]) -> list[Path]:
 
     Raises SourceError for what is missing, forbidden, or a folder without pictures.
     """
-    return [file for path in paths for file in _pictures_at(path)]
+    return [file for path in paths for file in look_for_pictures(path).pictures]
 
 
-def _pictures_at(path: Path) -> list[Path]:
+def look_for_pictures(path: Path, is_own: Callable[[Path], bool] = lambda path: False) -> Found:
+    """A file as it is, of a folder all pictures below it. is_own: see `edge.pictures.folders.search`.
+
+    Raises SourceError where it is missing or forbidden, or a folder without pictures.
+    """
+    name = printable(path)
     try:
-        path.stat()
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError:
-        raise SourceError(f"{path}: no such file or folder", "check the path") from None
-    except OSError as error:  # Path.is_dir and Path.exists would raise it too, for some errors
+        raise SourceError(f"{name}: no such file or folder", "check the path") from None
+    except OSError as error:
         raise SourceError(
-            f"{path}: cannot be read ({error.strerror})", "check the path and its permissions"
+            f"{name}: cannot be read ({error.strerror})", "check the path and its permissions"
         ) from error
-    return _pictures_below(path) if path.is_dir() else [path]
+    except ValueError:
+        raise SourceError(f"{name}: no file has such a name", "check the path") from None
+    return _pictures_below(path, is_own) if is_folder else Found([path])
 
 
-def _pictures_below(folder: Path) -> list[Path]:
+def _pictures_below(folder: Path, is_own: Callable[[Path], bool]) -> Found:
+    name = printable(folder)
     if not os.access(folder, os.R_OK | os.X_OK):  # else it would look like an empty one
         raise SourceError(
-            f"{folder}: no permission to look into this folder", f"`ls -ld {folder}` shows whose it is"
+            f"{name}: no permission to look into this folder", f"`ls -ld {name}` shows whose it is"
         )
-    found = find_pictures(folder)
-    if not found:
+    found = search(folder, is_own)
+    if not found.pictures:
+        rest = f"; {found.words()}" if found.left_out else ""
         raise SourceError(
-            f"{folder}: the folder holds no pictures (.jpg, .png, .bmp, .webp, .tif)", "check the path"
+            f"{name}: the folder holds no pictures that are read (.jpg, .png, .bmp, .webp, .tif){rest}",
+            "save HEIC and other kinds as JPEG" if found.unread else "check the path",
         )
     return found
 
@@ -63,12 +75,14 @@ class PictureSource(SourceDefaults):
     live = False
 
     skipped: int
-    """Pictures that could not be read so far."""
+    """Pictures that could not be read so far, and what a folder holds beside them that may be one."""
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self.skipped = 0
-        self._files = list_pictures([path])
+        self.name = printable(path)
+        found = look_for_pictures(path)
+        if found.left_out:
+            log.warning("%s: %s", self.name, found.words())
+        self._files, self.skipped, self._unreadable = found.pictures, found.unread, 0
         self._next = 0
         self._shown: list[Frame] = []  # the frames of the present picture that are still to come
         self._index = 0
@@ -82,7 +96,7 @@ class PictureSource(SourceDefaults):
             self._load_next()
         if self._shown:
             return self._shown.pop(0)
-        if self.skipped == len(self._files):
+        if self._unreadable == len(self._files):
             raise SourceError(
                 f"{self.name}: none of its {len(self._files)} pictures can be read",
                 "the lines above say why for each",
@@ -96,6 +110,7 @@ class PictureSource(SourceDefaults):
             pixels = read_picture(file)
         except PictureError as error:
             self.skipped += 1
+            self._unreadable += 1
             log.warning("skipped: %s", error)
             return
         for repeat in range(FRAMES_A_PICTURE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from math import inf
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def _open_camera(address: Path | Address, name: str, source: SourceConfig, camer
 def _open_file(address: Address) -> Source:
     path = Path(address.reveal())
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(f"{address}: no such source", f"use {FORMS}") from None
     except (OSError, ValueError) as error:
@@ -78,6 +79,8 @@ def _open_file(address: Address) -> Source:
         raise SourceError(
             f"{address}: cannot be read ({why})", "check the path and its permissions"
         ) from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise SourceError(f"{address}: a pipe, socket or device is no source", f"use {FORMS}")
     if path.is_dir() or path.suffix.lower() in SUFFIXES or is_picture(path):
         from edge.sources.images import PictureSource
 
