@@ -18,6 +18,7 @@ MAX_PIXELS = 100_000_000
 def import_cv2() -> ModuleType:
     """OpenCV. Raises MissingLibraryError, which names its package."""
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # our own errors say it, with the file's name
     try:
         import cv2
     except ImportError as error:

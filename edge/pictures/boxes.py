@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """The boxes between two offsets, one level deep; what does not fit ends the search."""
+    """The boxes between two offsets, one level deep."""
     end = len(data) if end is None else end
     for _ in range(BOXES_AT_MOST):
         if start + 8 > end:
@@ -30,8 +30,8 @@ def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
         size, head = int.from_bytes(data[start : start + 4], "big"), 8
         if size == 1:
             size, head = int.from_bytes(data[start + 8 : start + 16], "big"), 16
-        stop = end if size == 0 else start + size
-        if stop < start + head or stop > end:
+        stop = end if size == 0 else min(start + size, end)  # less in a file that is cut short
+        if stop < start + head:
             return
         yield Box(data[start + 4 : start + 8], start + head, stop)
         start = stop

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.pictures.files import write_new_picture
 from edge.types import Pixels
 
-OWN_NAME = re.compile(r".+_annotated(_\d+)?\.jpg")
+OWN_NAME = re.compile(r".+_annotated(_\d+)?\.jpg", re.S)
 
 
 class Copies:

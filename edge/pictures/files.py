@@ -17,7 +17,7 @@ from edge.errors import PictureError, SinkError, printable
 from edge.optional import MAX_PIXELS, import_cv2
 from edge.pictures.boxes import turn_upright
 from edge.pictures.headers import read_header
-from edge.pictures.jpeg import DAMAGED, read_plain_jpeg, with_note
+from edge.pictures.jpeg import DAMAGED, ends_in_fill, read_plain_jpeg, strict_decoder, with_note
 from edge.pictures.kinds import HEAD, READ, Kind, advice_for, kind_of
 from edge.pictures.whole import is_whole
 from edge.types import Pixels
@@ -75,13 +75,15 @@ def decode_picture(data: bytes, limits: Limits = FILE_LIMITS) -> Pixels:
     try:
         if kind is Kind.JPEG and (whole := read_plain_jpeg(data)) is not None:
             return whole
+        if not is_whole(kind, data):
+            raise PictureError(DAMAGED, "copy it again")
         pixels = _decode(kind, data)
     except MemoryError:
         raise PictureError("there is not enough memory to decode it", SMALLER) from None
-    if not is_whole(kind, data, pixels):
-        raise PictureError(DAMAGED, "copy it again")
     if pixels is None:
         raise PictureError(f"not a picture that OpenCV can read ({kind})", SAVE_AGAIN)
+    if kind is Kind.JPEG and strict_decoder() is None and ends_in_fill(pixels):
+        raise PictureError(DAMAGED, "copy it again")
     return pixels
 
 
@@ -89,7 +91,7 @@ def decode_picture(data: bytes, limits: Limits = FILE_LIMITS) -> Pixels:
 def open_file(path: Path) -> Iterator[BinaryIO]:
     """A regular file, for reading; never waits, as for a FIFO or a device. Raises OSError, ValueError."""
     _demand_regular(path.stat())  # before it is opened: opening a device may do something
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", 0) as file:
         _demand_regular(os.fstat(file.fileno()))
         yield file
 
@@ -109,12 +111,22 @@ def _read_file(path: Path, limits: Limits) -> bytes:
             _check_kind(head, limits)
             if size > limits.file_bytes:
                 raise PictureError(f"the file has {size / 1e6:.0f} MB, more than a picture has", SMALLER)
-            return head + file.read(limits.file_bytes - len(head))
+            file.seek(0)
+            return _read_all(file, size)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         if isinstance(error, PictureError):
             raise
         cause = error.strerror if isinstance(error, OSError) else error
         raise PictureError(f"cannot be read ({cause})", "check the path and its permissions") from error
+
+
+def _read_all(file: BinaryIO, size: int) -> bytes:
+    """At most `size` bytes, in one piece of memory where one read gives them all."""
+    parts = []
+    while size > 0 and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _check_kind(head: bytes, limits: Limits) -> Kind:

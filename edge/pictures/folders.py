@@ -17,23 +17,26 @@ log = logging.getLogger(__name__)
 
 
 class Reason(NamedTuple):
-    """Why something in a folder was not looked at, in words that follow a number."""
+    """Why something in a folder was not looked at."""
 
-    words: str
+    one: str
+    """Words that follow a 1."""
+    many: str
+    """Words that follow another number."""
     unread: bool = False
     """Whether it is, or may well be, a picture: who asked for all of a folder did not get it."""
     names: bool = False
     """Whether its name is said."""
 
 
-HIDDEN = Reason("hidden")
-NO_PICTURE = Reason("without a picture in them")
-NO_FILE = Reason("that are no files but pipes, sockets or devices")
-SEEN_BEFORE = Reason("links to folders that were looked at already")
-OWN_OUTPUT = Reason("annotated before")
-NO_PERMISSION = Reason("without permission", unread=True, names=True)
-CLOSED_FOLDER = Reason("sub-folder without permission", unread=True, names=True)
-BROKEN_LINK = Reason("links that lead nowhere", unread=True, names=True)
+HIDDEN = Reason("hidden", "hidden")
+NO_PICTURE = Reason("without a picture in it", "without a picture in them")
+NO_FILE = Reason("pipe, socket or device", "pipes, sockets or devices")
+SEEN_BEFORE = Reason("link to a folder looked at before", "links to folders looked at before")
+OWN_OUTPUT = Reason("annotated before", "annotated before")
+NO_PERMISSION = Reason("file without permission", "files without permission", unread=True, names=True)
+CLOSED_FOLDER = Reason("sub-folder without permission", "sub-folders without permission", True, True)
+BROKEN_LINK = Reason("link that leads nowhere", "links that lead nowhere", unread=True, names=True)
 
 
 @dataclass(slots=True)
@@ -65,8 +68,9 @@ class Found:
 
 
 def _part(reason: Reason, paths: list[Path]) -> str:
+    words = reason.one if len(paths) == 1 else reason.many
     name = f" ({printable(paths[0])}{', ...' if len(paths) > 1 else ''})" if reason.names else ""
-    return f"{len(paths)} {reason.words}{name}"
+    return f"{len(paths)} {words}{name}"
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -154,5 +158,5 @@ def _why_not(path: Path) -> Reason | None:
     if kind in READ:
         return None
     if suffix in OTHER_SUFFIXES:
-        return Reason(suffix, unread=True)
-    return Reason(kind, unread=True) if kind else NO_PICTURE
+        return Reason(suffix, suffix, unread=True)
+    return Reason(kind, kind, unread=True) if kind else NO_PICTURE

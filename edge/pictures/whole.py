@@ -10,16 +10,13 @@ from edge.pictures.boxes import find
 from edge.pictures.jpeg import END_MARK, jpeg_is_whole
 from edge.pictures.kinds import Kind
 from edge.pictures.tiff import lies_in_file
-from edge.types import Pixels
 
 LOST_SECTORS = 512
 """Zeros at the end of compressed data that no encoder writes: a disk's lost sectors."""
 
 
-def is_whole(kind: Kind, data: bytes, pixels: Pixels | None = None) -> bool:
-    """Whether nothing is missing in a picture file. pixels: the decoded picture, uint8 (H, W, 3) RGB."""
-    if kind is Kind.JPEG:
-        return jpeg_is_whole(data, pixels)
+def is_whole(kind: Kind, data: bytes) -> bool:
+    """Whether nothing is missing in a picture file, as far as its bytes tell."""
     check = _CHECKS.get(kind)
     try:
         return check is None or check(data)
@@ -73,6 +70,7 @@ def _ends_in_zeros(data: bytes) -> bool:
 
 
 _CHECKS: dict[Kind, Callable[[bytes], bool]] = {
+    Kind.JPEG: jpeg_is_whole,
     Kind.PNG: _png,
     Kind.WEBP: _webp,
     Kind.BMP: _bmp,
