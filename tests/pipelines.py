@@ -37,7 +37,7 @@ def build(live: bool = False) -> Pipeline:
 class ListSource:
     """Gives a list of frames; an exception in the list is raised, None is a time-out."""
 
-    name, dropped, format = "list", 0, ""
+    name, dropped, skipped, format = "list", 0, 0, ""
 
     def __init__(self, items, live=False):
         self.items, self.live, self.problem, self.closed = list(items), live, None, 0

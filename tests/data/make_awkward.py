@@ -1,7 +1,7 @@
-"""Makes tests/data/awkward/: pictures that are odd or damaged, and answers.json with the right answer to each.
+"""Makes tests/data/awkward/: odd and damaged pictures, and answers.json with the right answer to each.
 
-`python tests/data/make_awkward.py`; it needs Pillow with AVIF. An answer is `upright` for a file that shows the
-scene of `upright.png`, else words that its error says.
+`python tests/data/make_awkward.py`; it needs Pillow with AVIF. An answer is `upright` for a file that
+shows the scene of `upright.png`, else words that its error says.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Odd and damaged picture files, each with the right answer beside it: tests/data/make_awkward.py makes them."""
+"""Odd and damaged picture files, each with its right answer: tests/data/make_awkward.py makes them."""
 
 import json
 import os
@@ -66,7 +66,7 @@ print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_none_takes_much_memory(tmp_path):
-    """All with 512 MB of address space beyond what Python, numpy and OpenCV take; kB of memory are compared."""
+    """All with 512 MB of address space beyond what Python, numpy and OpenCV take. Memory in kB."""
     for name, begin in (
         ("sparse.png", "bomb.png"),
         ("sparse.jpg", "windows.jfif"),
