@@ -344,10 +344,18 @@ build() {
     # Without the packages that they depend on: numpy must stay apt's, and the runtime imports nothing else.
     pip_into "$folder" --no-deps --only-binary :all: "$(runtime_for "$python")"
     pip_into "$folder" --no-deps "$scratch/source"
+    ensure_simplejpeg "$folder"
     check_libraries "$folder"
     # Write everything to the card before the mark: after a power cut there must be no mark without the files.
     sync --file-system "$folder"
     printf 'complete\n' >"$folder/$MARK"
+}
+
+# It says whether a JPEG is whole. With picamera2 it comes from apt. Without it other signs have to do.
+ensure_simplejpeg() {
+    if "$1/bin/python" -I -c 'import simplejpeg' 2>/dev/null; then return; fi
+    pip_into "$1" --no-deps --only-binary :all: 'simplejpeg>=1.8' ||
+        say "simplejpeg cannot be installed: fewer of the damaged JPEGs will be noticed"
 }
 
 # picamera2 and OpenCV are built against apt's numpy; another one in the environment would break them.

@@ -11,7 +11,7 @@ from edge.config.reading import Config
 from edge.doctor.check import Context
 from edge.doctor.probing import last_json, run_probe
 from edge.errors import MaskEdgeError
-from edge.host.findings import AGAIN, Finding, fail, fail_for, ok
+from edge.host.findings import AGAIN, Finding, fail, fail_for, ok, warn
 from edge.inference.card import load_card
 from edge.inference.shipped import asked_detector, classifier_path, falls_back
 from edge.optional import installed
@@ -55,6 +55,11 @@ def check_opencv(context: Context) -> Finding:
         return fail(
             "OpenCV is not installed",
             "sudo apt install python3-opencv (or pip install opencv-python-headless)",
+        )
+    if not installed("simplejpeg"):
+        return warn(
+            "OpenCV is installed; simplejpeg is not, so some damaged JPEGs count as whole",
+            "sudo apt install python3-simplejpeg (or pip install simplejpeg)",
         )
     return ok("installed")
 

@@ -25,11 +25,10 @@ class Kind(StrEnum):
     JPEG_XL = "JPEG XL"
     PHOTOSHOP = "Photoshop"
     SVG = "SVG"
-    PDF = "PDF"
     RAW = "raw camera picture"
 
 
-READ = frozenset(Kind) - {Kind.HEIC, Kind.JPEG_XL, Kind.PHOTOSHOP, Kind.SVG, Kind.PDF, Kind.RAW}
+READ = frozenset(Kind) - {Kind.HEIC, Kind.JPEG_XL, Kind.PHOTOSHOP, Kind.SVG, Kind.RAW}
 """The kinds that are read; AVIF, GIF and JPEG 2000 where the installed OpenCV can."""
 
 SUFFIXES = frozenset(
@@ -85,7 +84,6 @@ _STARTS = (
     (b"\xff\x0a", Kind.JPEG_XL),
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", Kind.JPEG_XL),
     (b"8BPS", Kind.PHOTOSHOP),
-    (b"%PDF-", Kind.PDF),
     (b"IIRO", Kind.RAW),
     (b"IIU\x00", Kind.RAW),
     (b"FUJIFILM", Kind.RAW),

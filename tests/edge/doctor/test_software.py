@@ -111,3 +111,10 @@ def test_a_child_that_dies_or_talks_nonsense_is_a_finding(tmp_path, out, code, w
 
 def test_the_last_line_is_the_answer():
     assert probing.last_json('INFO: Created delegate\n{"models": {}}\n') == {"models": {}}
+
+
+def test_opencv_without_the_strict_jpeg_decoder_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(software, "installed", lambda module: module != "simplejpeg")
+    result = software.check_opencv(context(tmp_path, Config()))
+    assert result.status is Status.WARN
+    assert "python3-simplejpeg" in result.next
