@@ -19,6 +19,7 @@ from edge.inference.coral.accelerator import Accelerator
 from edge.inference.faces import FaceDetector, SSDFaceDetector
 from edge.inference.masks import MaskClassifier
 from edge.inference.shipped import build_classifier, build_detector, detector_input_size
+from edge.inference.tiles import tiled
 from edge.loop import Loop, close_all
 from edge.picture_health import STREAM_STILL_S, PictureHealth
 from edge.pictures.privacy import FAINTEST_SCORE
@@ -111,7 +112,7 @@ def open_door_without_sinks(config: Config, source: Source) -> Door:
     """
     with ExitStack() as opened:
         opened.callback(source.close)
-        pipeline = build_pipeline(config, live=False)
+        pipeline = build_pipeline(config, live=False, tiles=not source.live)
         opened.pop_all()
     return Door(config.door.name, source, pipeline)
 
@@ -146,9 +147,10 @@ def build_health(config: Config) -> PictureHealth:
     return PictureHealth(still_after_s=STREAM_STILL_S) if config.source.uri.is_stream else PictureHealth()
 
 
-def build_pipeline(config: Config, live: bool) -> Pipeline:
+def build_pipeline(config: Config, live: bool, tiles: bool | None = None) -> Pipeline:
     """All stages. live: check also for a black, covered or frozen picture.
 
+    tiles: whether `[detector] tiles = "auto"` means tiles; None: where the source is not live.
     Raises ModelError or MissingLibraryError.
     """
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
@@ -157,7 +159,7 @@ def build_pipeline(config: Config, live: bool) -> Pipeline:
         threshold = detector.score_threshold
         sure_score, min_score = threshold + STARTING_SCORE * (1 - threshold), threshold * HOLDING_SCORE
     return Pipeline(
-        detector,
+        tiled(detector, config.detector.tiles, live if tiles is None else not tiles),
         classifier,
         Tracker(config.decision, sure_score),
         Policy(config.decision),

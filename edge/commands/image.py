@@ -48,6 +48,7 @@ def handle(arguments: argparse.Namespace) -> int:
     """Find the faces of every picture, and print what each wears."""
     from edge.door import build_accelerator
     from edge.inference.shipped import build_classifier, build_detector
+    from edge.inference.tiles import tiled
 
     config = configure(arguments, {"detector": {"score_threshold": arguments.min_score}})
     annotated = Path(arguments.annotate) if arguments.annotate else None
@@ -56,6 +57,7 @@ def handle(arguments: argparse.Namespace) -> int:
     paths = [Path(path) for path in arguments.paths]
     detector, classifier = build_detector(config.detector), build_classifier(config.classifier)
     with build_accelerator(config, detector, classifier, live=False) or nullcontext():
+        detector = tiled(detector, config.detector.tiles, live=False, large=True)
         return run_image(paths, detector, classifier, arguments.min_score or 0.0, annotated, arguments.json)
 
 

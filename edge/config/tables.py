@@ -78,6 +78,12 @@ class DetectorConfig:
         0,
     )
     threads: int = option(0, "processor cores for the detector; 0: all, at most 4", 0)
+    tiles: str = option(
+        "auto",
+        "look at views wider than 2.5:1, in which faces are missed, in 3 and more overlapping tiles, each of "
+        "which takes the detector's time: auto (files: yes; cameras: no, but the log says it), on, or off",
+        choices=("auto", "on", "off"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
