@@ -8,20 +8,24 @@ mouth: the training needs them to draw masks on bare faces.
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
 from training.commands import run_command
-from training.datasets.face_crops import open_landmark_finder, pack_faces
-from training.datasets.samples import LABELS, describe, read_samples
+from training.datasets.face_crops import FindLandmarks, open_landmark_finder, pack_faces
+from training.datasets.folders import LABELS
+from training.datasets.samples import Sample, describe, read_samples
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    if arguments.out.exists():
-        raise DataError(f"{arguments.out}: exists already", "remove it or choose another --out")
+    out: Path = arguments.out
+    if out.exists() or out.is_symlink():
+        raise DataError(f"{out}: exists already", "remove it or choose another --out")
     categories = dict(arguments.category)
     samples = [
         sample
@@ -30,17 +34,37 @@ def main(arguments: argparse.Namespace) -> int:
         if sample.source not in arguments.exclude_source
     ]
     find = open_landmark_finder(arguments.landmarks) if arguments.landmarks else None
-    arguments.out.mkdir(parents=True)
-    unreadable = pack_faces(samples, arguments.out, find, arguments.min_face)
-    for line in unreadable:
-        print(f"skipped: {line}")
-    written = read_samples(arguments.out)
+    unreadable = _pack(samples, arguments, find)
+    written = read_samples(out)
     marked = sum(sample.landmarks is not None for sample in written)
     print(
-        f"{arguments.out}: {describe(written)}; {len(unreadable)} unreadable; {marked} with landmarks\n"
+        f"{out}: {describe(written)}; {len(unreadable)} unreadable or outside; {marked} with landmarks\n"
         f"crop margin for training and the Pi: {CROP_MARGIN}"
     )
     return 0
+
+
+def _pack(samples: Sequence[Sample], arguments: argparse.Namespace, find: FindLandmarks | None) -> list[str]:
+    """Write `--out`, whole or not at all: it grows under another name.
+
+    Returns one line for each unreadable file. Raises DataError if no face is left.
+    """
+    out: Path = arguments.out
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+        growing = Path(name) / out.name
+        growing.mkdir()
+        unreadable = pack_faces(samples, growing, find, arguments.min_face)
+        for line in unreadable:
+            print(f"skipped: {line}")
+        if not any(growing.glob("*/*")):
+            raise DataError(
+                f"{', '.join(map(str, arguments.data))}: no sample is left of {len(samples)}: "
+                f"{len(unreadable)} unreadable or outside, the others smaller than {arguments.min_face:g} px",
+                "check --data, --min-face and --exclude-source",
+            )
+        growing.rename(out)
+    return unreadable
 
 
 def _category(text: str) -> tuple[str, Label]:

@@ -180,7 +180,7 @@ def write_mistakes(result: Evaluation, labels: Sequence[Label], path: Path) -> N
     """A CSV of the samples that the model gives another label, those with the highest scores first."""
     predicted = result.scores.argmax(axis=1)
     wrong = sorted(np.flatnonzero(predicted != result.truth), key=lambda i: -result.scores[i].max())
-    with path.open("w", newline="", encoding="utf-8") as lines:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as lines:
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(("file", "label", "predicted", "score"))
         for i in wrong:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from edge.errors import PictureError
 from edge.pictures.files import read_picture
 from edge.types import Pixels
-from training.datasets.samples import Sample
+from training.datasets.samples import BoxOutsideError, Sample
 
 DUPLICATE_BITS = 4
 """Two pictures count as the same if at most this many bits of their 64-bit difference hashes differ."""
@@ -25,20 +25,23 @@ def check_pictures(samples: Sequence[Sample]) -> tuple[list[Sample], Hashes, lis
     """Decode every sample once, with a progress bar.
 
     Returns the readable samples, the hashes of their crops, uint64 (N,), and one line for each unreadable
-    file.
+    file and each box outside its picture.
     """
     good: list[Sample] = []
     hashes: list[int] = []
     unreadable: dict[Path, str] = {}
+    outside: list[str] = []
     for sample in tqdm(samples, desc="checking pictures", unit="picture", mininterval=1):
         if sample.file in unreadable:
             continue
         try:
             hashes.append(difference_hash(sample.crop(read_picture(sample.file))))
             good.append(sample)
+        except BoxOutsideError as error:  # another face of the same picture may be right
+            outside.append(str(error))
         except PictureError as error:
             unreadable[sample.file] = str(error)
-    return good, np.array(hashes, np.uint64), list(unreadable.values())
+    return good, np.array(hashes, np.uint64), [*unreadable.values(), *outside]
 
 
 def difference_hash(pixels: Pixels) -> int:

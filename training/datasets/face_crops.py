@@ -15,7 +15,9 @@ from edge.errors import PictureError
 from edge.pictures.files import read_picture, write_picture
 from edge.preprocess import resize
 from edge.types import BoundingBox, Pixels
-from training.datasets.samples import BOX_COLUMNS, LANDMARK_COLUMNS, MANIFEST, Sample
+from training.datasets.dropped import Dropped
+from training.datasets.places import file_part
+from training.datasets.samples import BOX_COLUMNS, LANDMARK_COLUMNS, MANIFEST, BoxOutsideError, Sample
 from training.datasets.yunet import YuNet, open_yunet
 
 CONTEXT = 0.45
@@ -71,11 +73,12 @@ def pack_faces(
 ) -> list[str]:
     """Write the crops and their manifest into `out`, with a progress bar.
 
-    find: adds landmarks. min_face: faces with a shorter side below it, px, are left out.
-    Returns one line for each unreadable file.
+    find: adds landmarks. min_face: faces with a shorter side below it, px, are left out, and counted on
+    stderr. Returns one line for each unreadable file and each box outside its picture.
     """
     unreadable: dict[Path, str] = {}
-    rows = []
+    outside: list[str] = []
+    rows, dropped = [], Dropped()
     last: tuple[Path, Pixels] | None = None
     for sample in tqdm(samples, desc="cutting faces", unit="face", mininterval=1):
         if sample.file in unreadable:
@@ -83,21 +86,27 @@ def pack_faces(
         try:
             if last is None or last[0] != sample.file:  # the faces of one scene come one after the other
                 last = (sample.file, read_picture(sample.file))
+            box = sample.face_box(last[1])
+        except BoxOutsideError as error:
+            outside.append(str(error))
+            continue
         except PictureError as error:
             unreadable[sample.file] = str(error)
             continue
-        box = sample.face_box(last[1])
         if min(box.width, box.height) >= min_face:
             rows.append(_pack_face(sample, last[1], out, find))
+        else:
+            dropped.add(f"faces smaller than {min_face:g} px", str(sample.file))
     _write_manifest(out, rows)
-    return list(unreadable.values())
+    dropped.report("these faces")
+    return [*unreadable.values(), *outside]
 
 
 def _pack_face(sample: Sample, pixels: Pixels, out: Path, find: FindLandmarks | None) -> list[str]:
     """Write one crop; returns its row of the manifest."""
     part, box = cut_face(sample, pixels)
-    key = hashlib.sha1(f"{sample.file}{sample.box}".encode()).hexdigest()[:16]
-    name = f"{sample.label}/{sample.source}_{key}.jpg"
+    key = hashlib.sha1(f"{sample.file}{sample.box}".encode(errors="surrogateescape")).hexdigest()[:16]
+    name = f"{sample.label}/{file_part(sample.source)}_{key}.jpg"
     write_picture(out / name, part)
     marks = find(part, box) if find else None
     numbers = [f"{value:.1f}" for value in (box.xmin, box.ymin, box.xmax, box.ymax)]

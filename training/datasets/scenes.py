@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,11 @@ from edge.inference.anchors import Floats
 from edge.pictures.files import read_picture
 from edge.pictures.folders import find_pictures
 from edge.types import Label, Pixels
-from training.datasets.samples import ANNOTATIONS, IMAGES, Sample
+from training.datasets.boxes import OUTSIDE, reaches_into
+from training.datasets.coco import CocoPicture, annotations_of, read_coco
+from training.datasets.dropped import Dropped
+from training.datasets.places import plain
+from training.datasets.samples import Sample
 
 Flags = npt.NDArray[np.bool_]
 
@@ -64,44 +67,28 @@ def make_scene(
     return Scene(file, source, group, corners, tuple(labels), np.asarray(ignored, bool), unknown)
 
 
-Annotation = tuple[list[float], str, bool]
-"""Corners px, category, and whether the face is ignored."""
-
-
 def read_scenes(folder: Path | str) -> list[Scene]:
     """All pictures of a folder with `annotations.json` (COCO) and `images/`, also those without a face.
 
-    `"ignore": 1` and `"iscrowd": 1` mark faces that count neither way. Raises DataError.
+    `"ignore": 1` and `"iscrowd": 1` mark faces that count neither way. What is left out is counted by cause
+    and said on stderr. Raises DataError.
     """
-    path = Path(folder) / ANNOTATIONS
-    try:
-        coco = json.loads(path.read_text(encoding="utf-8"))
-        names = {category["id"]: str(category["name"]) for category in coco["categories"]}
-        notes: dict[int, list[Annotation]] = {image["id"]: [] for image in coco["images"]}
-        for note in coco["annotations"]:
-            x, y, width, height = note["bbox"]
-            skip = bool(note.get("ignore") or note.get("iscrowd"))
-            notes[note["image_id"]].append(([x, y, x + width, y + height], names[note["category_id"]], skip))
-        return [_coco_scene(path.parent, image, notes[image["id"]]) for image in coco["images"]]
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror})",
-            f"give a folder with {ANNOTATIONS} (COCO) and {IMAGES}/",
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path}: not COCO annotations ({error!r})",
-            "it needs images, annotations with bbox, and categories",
-        ) from error
+    pictures, dropped = read_coco(Path(folder))
+    dropped.report(annotations_of(Path(folder)))
+    return [_coco_scene(picture) for picture in pictures]
 
 
-def _coco_scene(folder: Path, image: Mapping[str, str], notes: Sequence[Annotation]) -> Scene:
-    name = image["file_name"]
-    boxes = np.array([box for box, _, _ in notes], np.float32).reshape(-1, 4)
-    labels, ignored = [label for _, label, _ in notes], np.array([skip for _, _, skip in notes], bool)
-    source = image.get("source") or folder.name
-    group = image.get("group") or f"{folder.name}:{name}"
-    return make_scene(folder / IMAGES / name, source, group, boxes, labels, ignored)
+def _coco_scene(picture: CocoPicture) -> Scene:
+    corners = [(one.box.xmin, one.box.ymin, one.box.xmax, one.box.ymax) for one in picture.boxes]
+    labels, ignored = [one.category for one in picture.boxes], [one.ignored for one in picture.boxes]
+    return make_scene(
+        picture.file,
+        picture.source,
+        picture.group,
+        np.array(corners, np.float32).reshape(-1, 4),
+        labels,
+        np.array(ignored, bool),
+    )
 
 
 def read_backgrounds(folder: Path | str) -> list[Scene]:
@@ -110,7 +97,7 @@ def read_backgrounds(folder: Path | str) -> list[Scene]:
     if not files:
         raise DataError(f"{folder}: no pictures", "give a folder of pictures without people")
     return [
-        make_scene(file, BACKGROUND, f"{BACKGROUND}:{file.name}", NO_BOXES, (), np.empty(0, bool))
+        make_scene(file, BACKGROUND, plain(f"{BACKGROUND}:{file.name}"), NO_BOXES, (), np.empty(0, bool))
         for file in files
     ]
 
@@ -134,7 +121,28 @@ def load_pictures(scenes: Iterable[Scene]) -> tuple[list[Loaded], list[str]]:
     good, unreadable = [], []
     for scene in tqdm(list(scenes), desc="reading pictures", unit="picture", mininterval=1):
         try:
-            good.append((scene, read_picture(scene.file)))
+            good.append(without_outside(scene, read_picture(scene.file)))
         except PictureError as error:
             unreadable.append(str(error))
     return good, unreadable
+
+
+def without_outside(scene: Scene, pixels: Pixels) -> Loaded:
+    """A scene without the boxes outside its picture, which are counted on stderr; and the picture."""
+    size, dropped = (pixels.shape[1], pixels.shape[0]), Dropped()
+    inside = [i for i, corners in enumerate(scene.boxes) if reaches_into(corners.tolist(), size)]
+    for i in set(range(len(scene.boxes))) - set(inside):
+        dropped.add(OUTSIDE, f"box {i + 1} of {size[0]}x{size[1]} px")
+    dropped.report(scene.file)
+    return (scene if len(inside) == len(scene.boxes) else _only(scene, inside)), pixels
+
+
+def _only(scene: Scene, faces: Sequence[int]) -> Scene:
+    """A scene with some of its faces."""
+    return replace(
+        scene,
+        boxes=scene.boxes[list(faces)],
+        labels=tuple(scene.labels[i] for i in faces),
+        ignored=scene.ignored[list(faces)],
+        landmarks=scene.landmarks[list(faces)],
+    )

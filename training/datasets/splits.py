@@ -15,8 +15,10 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
 from edge.errors import DataError
+from training.datasets.places import plain, shown
 from training.datasets.samples import Sample
 from training.datasets.scenes import Scene
+from training.datasets.tables import read_table
 
 PARTS = ("train", "val", "test")
 
@@ -99,14 +101,16 @@ def read_split(path: Path) -> dict[str, str]:
     A group that is not named is training data. One with another part, such as `unused`, is in none of the
     three.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            return {row["group"]: row["part"] for row in csv.DictReader(lines)}
-    except (OSError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a split file ({error!r})",
-            "it needs the columns group and part, as training.train writes them",
-        ) from error
+    cure = "it needs the columns group and part, as training.train writes them"
+    parts: dict[str, str] = {}
+    for row in read_table(path, ("group", "part"), cure, "split file"):
+        group, part = row.needed("group"), row.needed("part")
+        if parts.setdefault(group, part) != part:
+            raise DataError(
+                f"{row.where}: the group {shown(group)} is in two parts, {parts[group]} and {part}",
+                "remove one of the lines",
+            )
+    return parts
 
 
 class Grouped(Protocol):
@@ -159,13 +163,8 @@ def read_excluded(path: Path) -> set[str]:
 
     For example a `mistakes.csv` of training.evaluate that a person has gone through.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            return {_key(Path(row["file"])) for row in csv.DictReader(lines)}
-    except (OSError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a list of pictures ({error!r})", "it needs a column named file"
-        ) from error
+    rows = read_table(path, ("file",), "it needs a column named file", "list of pictures")
+    return {_key(Path(row.needed("file"))) for row in rows}
 
 
 def is_excluded(item: Grouped, excluded: set[str]) -> bool:
@@ -175,7 +174,7 @@ def is_excluded(item: Grouped, excluded: set[str]) -> bool:
 
 def _key(file: Path) -> str:
     """`folder/name` of a file, which stays the same when the data lie elsewhere."""
-    return "/".join(file.parts[-2:])
+    return plain("/".join(file.parts[-2:]))
 
 
 def limit_sources(

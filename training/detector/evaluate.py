@@ -14,7 +14,7 @@ from edge.inference.faces import SSDFaceDetector
 from edge.inference.interpreter import TFLiteModel
 from edge.pictures.files import read_picture
 from edge.types import Frame, Pixels
-from training.datasets.samples import ANNOTATIONS
+from training.datasets.coco import annotations_of
 from training.datasets.scenes import Scene, read_backgrounds, read_scenes
 from training.datasets.splits import select
 from training.detector.judging import LOWEST_SCORE, FindFaces, judge_files, keras_finder
@@ -69,7 +69,7 @@ def select_scenes(
     """
     scenes: list[Scene] = []
     for folder in folders:
-        scenes += read_scenes(folder) if (folder / ANNOTATIONS).is_file() else read_backgrounds(folder)
+        scenes += read_scenes(folder) if annotations_of(folder) else read_backgrounds(folder)
     return select(scenes, folders, split, part, sources)
 
 

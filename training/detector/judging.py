@@ -15,7 +15,7 @@ from edge.inference.anchors import Floats, decode_boxes, non_maximum_suppression
 from edge.pictures.files import read_picture
 from edge.preprocess import crop, normalise, resize
 from edge.types import BoundingBox, Pixels
-from training.datasets.scenes import Loaded, Scene
+from training.datasets.scenes import Loaded, Scene, without_outside
 from training.detector.coco import Judged
 from training.detector.shape import DetectorShape
 
@@ -88,8 +88,9 @@ def judge_files(find: FindFaces, scenes: Sequence[Scene]) -> tuple[list[Judged],
     judged, readable = [], []
     for scene in tqdm(scenes, desc="finding faces", unit="picture", mininterval=1, disable=None):
         try:
-            judged.append(judge_picture(scene, read_picture(scene.file), find))
-            readable.append(scene)
+            loaded = without_outside(scene, read_picture(scene.file))
+            judged.append(judge_picture(*loaded, find))
+            readable.append(loaded[0])
         except PictureError as error:
             print(f"skipped: {error}", file=sys.stderr)
     if not judged:
