@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from edge.redact import redacted_text
 
+LONGEST = 1200
+"""Characters of what is wrong, or of the cure: a name or value from outside may have any length."""
+
 
 def printable(text: object) -> str:
     """A text, or a path, as it may be shown: what a terminal would obey or could not show is escaped.
@@ -39,8 +42,11 @@ class Advice(NamedTuple):
 
 
 def _one_line(text: str) -> str:
-    """A text without what is secret in an address, in one line that may be shown."""
-    return printable(redacted_text(" ".join(text.split())))
+    """A text without what is secret in an address, in one line that may be shown; a long one is cut."""
+    line = printable(
+        redacted_text(" ".join(text[: 4 * LONGEST].split()))
+    )  # what is cut here is not shown below
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}... ({len(text)} characters)"
 
 
 class MaskEdgeError(Exception):

@@ -29,9 +29,9 @@ from edge.config.tables import (
     DoorConfig,
     SourceConfig,
 )
-from edge.config.values import checked
+from edge.config.values import checked, shown, shown_name
 from edge.errors import ConfigError
-from edge.redact import HIDDEN, redacted
+from edge.redact import HIDDEN
 from edge.sinks import kinds
 from edge.sinks.base import SinkKind
 
@@ -72,7 +72,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if not DOOR_NAME.fullmatch(self.door.name):
-            raise ConfigError(f"door.name = {self.door.name!r} is not 1 to 64 letters, digits, - and _")
+            raise ConfigError(f"door.name = {shown(self.door.name)} is not 1 to 64 letters, digits, - and _")
         _check_pins(self)
 
     def of(self, kind: SinkKind[Table]) -> Table:
@@ -136,7 +136,7 @@ def read_file(path: Path) -> Tables:
     for name, keys in data.items():
         if not isinstance(keys, dict):
             known = ", ".join(f"[{table}]" for table in _tables())
-            raise ConfigError(f"{path}: {name!r} stands outside any table", f"the tables are {known}")
+            raise ConfigError(f"{path}: {shown(name)} stands outside any table", f"the tables are {known}")
     return data
 
 
@@ -236,7 +236,9 @@ def _merge(into: Tables, tables: Tables, origin: str) -> list[ConfigError]:
     mistakes = []
     for name, keys in tables.items():
         if name not in known:
-            mistakes.append(ConfigError(f"{origin}: unknown table [{redacted(name)}]", _nearest(name, known)))
+            mistakes.append(
+                ConfigError(f"{origin}: unknown table [{shown_name(name)}]", _nearest(name, known))
+            )
             continue
         for key, value in keys.items():
             try:
@@ -250,7 +252,7 @@ def _checked(table: type[Any], key: str, value: Any, origin: str, name: str) -> 
     """The value of one key of the table `name`. Raises ConfigError."""
     fields = {item.name: item for item in dataclasses.fields(table)}
     if key not in fields:
-        raise ConfigError(f"{origin}unknown key {redacted(key)!r} in [{name}]", _nearest(key, fields))
+        raise ConfigError(f"{origin}unknown key {shown(key)} in [{name}]", _nearest(key, fields))
     return checked(value, typing.get_type_hints(table)[key], option_of(fields[key]), f"{origin}{name}.{key}")
 
 

@@ -122,9 +122,9 @@ class AcceleratorConfig:
 class DecisionConfig:
     """From faces to what the door says."""
 
-    hold_s: float = option(0.5, "seconds a new label must lead before it replaces the current one", 0)
+    hold_s: float = option(0.5, "seconds a new label must lead before it replaces the current one", 0, 60)
     min_on_s: float = option(
-        0.8, "seconds that pass and deny stay at least, so that lamps and relays do not flicker", 0
+        0.8, "seconds that pass and deny stay at least, so that lamps and relays do not flicker", 0, 60
     )
     min_face_px: float = option(
         24.0, "px: minimum height of a face; a lower one stays unknown and has no part in the decision", 1

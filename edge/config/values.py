@@ -22,6 +22,10 @@ KINDS_OF_VALUES = {
 """What a value is, in words."""
 
 
+LONGEST_TEXT = 1000
+"""Characters: no path, address or name is longer, and a message could not show it."""
+
+
 def checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
     """The value: an integer becomes a float, and a text an address, where one is needed.
 
@@ -31,7 +35,7 @@ def checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
         value = float(value) if abs(value) <= LARGEST_FLOAT else math.inf
     _check_kind(value, str if kind is Address else kind, allowed.secret or kind is Address, where)
     if allowed.choices and value not in allowed.choices:
-        raise ConfigError(f"{where} = {_shown(value)} is not one of {', '.join(map(str, allowed.choices))}")
+        raise ConfigError(f"{where} = {shown(value)} is not one of {', '.join(map(str, allowed.choices))}")
     if isinstance(value, str):
         _check_text(value, where)
     if kind in (int, float):
@@ -42,7 +46,7 @@ def checked(value: Any, kind: type[Any], allowed: Option, where: str) -> Any:
 def _check_kind(value: Any, kind: type[Any], secret: bool, where: str) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(
-            f"{where}{'' if secret else f' = {_shown(value)}'} "
+            f"{where}{'' if secret else f' = {shown(value)}'} "
             f"is {KINDS_OF_VALUES.get(type(value), 'of another kind')}, {KINDS_OF_VALUES[kind]} is needed"
         )
 
@@ -55,6 +59,8 @@ def _address(text: str, where: str) -> Address:
 
 
 def _check_text(value: str, where: str) -> None:
+    if len(value) > LONGEST_TEXT:
+        raise ConfigError(f"{where} is a text of {len(value)} characters, {LONGEST_TEXT} at most")
     odd = next((character for character in value if not character.isprintable()), None)
     if odd is not None:
         raise ConfigError(f"{where} holds a character that cannot be printed ({odd!r})", "take it out")
@@ -68,12 +74,17 @@ def _check_number(value: float, allowed: Option, where: str) -> None:
     largest = LARGEST_INT if isinstance(value, int) else LARGEST_FLOAT
     maximum = largest if allowed.maximum is None else allowed.maximum
     if allowed.minimum is not None and value < allowed.minimum:
-        raise ConfigError(f"{where} = {_shown(value)} is below {allowed.minimum}")
+        raise ConfigError(f"{where} = {shown(value)} is below {allowed.minimum}")
     if abs(value) > maximum:
-        raise ConfigError(f"{where} = {_shown(value)} is above {maximum:g}")
+        raise ConfigError(f"{where} = {shown(value)} is above {maximum:g}")
 
 
-def _shown(value: object) -> str:
+def shown_name(name: str) -> str:
+    """The name of a table as it stands in a message: in quotes, and cut, only where it is an odd one."""
+    return redacted(name) if name.isprintable() and len(name) <= 80 else shown(name)
+
+
+def shown(value: object) -> str:
     """A value as it stands in a message, without a password; a long one is cut."""
     try:
         text = redacted(repr(value)) if not isinstance(value, str) else repr(redacted(value))

@@ -11,8 +11,12 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+from edge.errors import printable
 from edge.host.service_state import ServiceState, StateFile, service_state
 from edge.types import FrameResult
+
+MOST_DIGITS = 18
+"""Of WATCHDOG_USEC: 10^18 microseconds are 30,000 years."""
 
 RATE_EVERY_S = 10.0
 """Seconds between two measurements of the frame rate; a new decision is in the status at once."""
@@ -95,7 +99,7 @@ class Supervision:
         if state == self._said:
             return
         self._said = state
-        self._notifier.send(f"STATUS={state.line()}")
+        self._notifier.send(f"STATUS={printable(state.line())}")
         if self._state is not None:
             self._state.write(state)
 
@@ -111,6 +115,6 @@ def _watchdog_s(environment: Mapping[str, str]) -> float | None:
     """The interval of sd_watchdog_enabled(3); None if there is none, or it is meant for another process."""
     own = str(os.getpid())
     microseconds, process = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", own)
-    if not microseconds.isdecimal() or process != own:
+    if not microseconds.isdecimal() or len(microseconds) > MOST_DIGITS or process != own:
         return None
     return int(microseconds) / 1e6 or None

@@ -18,6 +18,9 @@ from edge.types import FrameResult, State
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY_S = 0.2
+"""Seconds between two looks whether the last result is too old: the relay opens that much late, at most."""
+
 
 class GpioSink:
     """Shows each new state on every configured output. All are off before the first one, and after `close`.
@@ -91,7 +94,7 @@ class GpioSink:
             self._say("gpio: %s: %s", state, lamps, extra=NEVER_HELD_BACK)
 
     def _watch_loop(self) -> None:
-        while not self._closed.wait(self._config.stale_after_s / 4):
+        while not self._closed.wait(LOOK_EVERY_S):
             try:
                 self.fail_safe_if_stale()
             except Exception as error:

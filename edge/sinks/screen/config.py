@@ -13,6 +13,9 @@ LCDS = ("st7735", "st7789")
 SIZES = {"st7735": (160, 128), "st7789": (240, 240)}
 """Default width and height, px; those of an OLED are 128x64."""
 
+LARGEST_PX = 4096
+"""No such screen is larger; each picture takes memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScreenConfig:
@@ -26,8 +29,8 @@ class ScreenConfig:
         ", ".join((*OLEDS, *LCDS)) + ", dummy (no screen: the log says what it would show); empty: off",
         choices=("", *OLEDS, *LCDS, "dummy"),
     )
-    width: int = option(0, "px; 0: 128 for an OLED, 160 for an ST7735, 240 for an ST7789", 0)
-    height: int = option(0, "px; 0: 64 for an OLED, 128 for an ST7735, 240 for an ST7789", 0)
+    width: int = option(0, "px; 0: 128 for an OLED, 160 for an ST7735, 240 for an ST7789", 0, LARGEST_PX)
+    height: int = option(0, "px; 0: 64 for an OLED, 128 for an ST7735, 240 for an ST7789", 0, LARGEST_PX)
     rotate: int = option(0, "quarter turns: 0, 1, 2, 3", choices=(0, 1, 2, 3))
     bus: str = option("auto", "auto, i2c or spi", choices=("auto", "i2c", "spi"))
     i2c_port: int = option(1, "number of the I2C bus: 1 is /dev/i2c-1", 0)

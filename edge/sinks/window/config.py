@@ -13,5 +13,5 @@ class WindowConfig:
 
     show: bool = option(False, "true: open it, as --sink window does")
     fullscreen: bool = option(False, "true: cover the whole monitor")
-    width: int = option(1280, "px: width of the picture, which the window then scales", 320)
-    height: int = option(720, "px: height of the picture", 240)
+    width: int = option(1280, "px: width of the picture, which the window then scales", 320, 16384)
+    height: int = option(720, "px: height of the picture", 240, 16384)

@@ -55,6 +55,7 @@ def test_without_a_listener_nothing_happens(address):
         ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
         ({"WATCHDOG_USEC": "0"}, None),
         ({"WATCHDOG_USEC": "soon"}, None),
+        ({"WATCHDOG_USEC": "9" * 5000}, None),
     ],
 )
 def test_the_watchdog_interval_is_read_from_the_environment(environment, seconds):
@@ -122,6 +123,14 @@ def test_the_status_says_what_is_degraded_and_when_it_is_mended():
         supervision.step(1, result(degraded=fault))
     fine = "STATUS=PASS: every face wears its mask"
     assert notifier.lines == [fine, f"{fine}; DEGRADED: the Edge TPU has gone", fine]
+
+
+def test_a_status_is_one_line_whatever_a_camera_says(systemd):
+    """A line end in it would be another message to systemd; a name that is not UTF-8 cannot be sent."""
+    listener, environment = systemd
+    said = Decision(State.UNCERTAIN, 0.0, {}, Cause.CAMERA_LOST, "usb:/caf\udce9\nWATCHDOG=1")
+    Supervision(Notifier(environment)).step(1, FrameResult(None, (), (), said, ()))
+    assert received(listener) == ["STATUS=UNCERTAIN: usb:/caf\\xe9\\nWATCHDOG=1"]
 
 
 def test_the_loop_says_ready_then_what_it_decides_then_stopping(systemd):

@@ -67,6 +67,15 @@ def test_a_loop_that_hangs_opens_the_relay_and_shows_uncertain(make, factory, ca
     ]
 
 
+def test_the_relay_opens_half_a_second_late_at_most_however_long_the_limit_is(make, factory):
+    """A look every quarter of `stale_after_s` came 15 s late where that is 60."""
+    now = [0.0]
+    sink = make(replace(ALL, stale_after_s=60.0, relay_max_on_s=600.0), clock=lambda: now[0])
+    sink.handle(make_result(State.PASS))
+    now[0] = 60.1
+    until(lambda: levels(factory, 26) == [0], seconds=2.0)
+
+
 def test_a_slow_loop_is_not_a_hanging_one(make, factory, caplog):
     caplog.set_level(logging.WARNING)
     now = [0.0]
