@@ -24,7 +24,15 @@ from convert.edgetpu.verdicts import (
 )
 from convert.tables import format_table
 from training.commands import run_command
-from training.tflite_graph import Graph, GraphTensor, macs, parameter_bytes, read_graph, total_parameter_bytes
+from training.tflite_graph import (
+    Graph,
+    GraphTensor,
+    macs,
+    parameter_bytes,
+    read_graph,
+    told_as_damage,
+    total_parameter_bytes,
+)
 
 
 def tensor_entry(tensor: GraphTensor) -> dict[str, Any]:
@@ -66,6 +74,12 @@ def op_entry(verdict: Verdict) -> dict[str, Any]:
 def inspect_model(path: Path) -> dict[str, Any]:
     """The whole report on a file. Raises ModelError if it cannot be read."""
     graph = read_graph(path)
+    with told_as_damage(path):
+        return _report(path, graph)
+
+
+def _report(path: Path, graph: Graph) -> dict[str, Any]:
+    """The report on a graph. A damaged one can make it raise one of `training.tflite_graph.DAMAGE`."""
     verdicts = verdicts_of(graph)
     places = Counter(verdict.where for verdict in verdicts)
     return {
@@ -121,7 +135,8 @@ def _quantisation(op: dict[str, Any]) -> str:
 def _row(op: dict[str, Any]) -> list[str]:
     data = [tensor for tensor in op["inputs"] if tensor["constant_bytes"] is None]
     where = op["where"] + (f": {op['why']}" if op["why"] else f" ({op['note']})" if op["note"] else "")
-    kind = (op["outputs"] or op["inputs"])[0]["dtype"]
+    tensors = op["outputs"] or op["inputs"]
+    kind = tensors[0]["dtype"] if tensors else "-"
     name = op["custom"] or op["name"]
     shapes = f"{_shape(data)} -> {_shape(op['outputs'])}"
     return [

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,11 +30,26 @@ DAMAGE = (
     ValueError,
     TypeError,
     AttributeError,
-    OverflowError,
+    ArithmeticError,
     MemoryError,
     AssertionError,
 )
 """What the generated classes raise for a damaged file: they follow its offsets without a check."""
+
+LARGEST = 512 * 2**20
+"""Bytes of a file at most."""
+
+MOST_OPS = 5000
+"""Operations of a graph at most."""
+
+MOST_ENTRIES = 4_000_000
+"""Numbers, names and tables of a graph at most, without the contents of its constants.
+
+In a damaged file a thousand tables can share one long list, and a small file would fill the memory.
+"""
+
+MOST_DIMENSIONS = 16
+"""Dimensions of a tensor at most; TFLite's kernels have 8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +71,8 @@ class GraphTensor:
     """Quantisation: one for each scale."""
     axis: int
     """The axis of the channels that have a scale each."""
-    constant: bytes | None
-    """The content of a weight, bias or parameter; None for what is computed at run time."""
+    constant: memoryview | None
+    """The content of a weight, bias or parameter, not copied; None for what is computed at run time."""
     buffer: int
     """Number of the buffer that holds the content. Tensors can share one."""
 
@@ -82,7 +99,7 @@ class GraphTensor:
         (q - zero point) x scale (Jacob et al. 2018).
         """
         values = self.values()
-        if values is None or not self.scales:
+        if values is None or not self.scales or values.size != math.prod(self.shape):
             return None
         along = [1] * len(self.shape)
         if self.per_channel:
@@ -149,75 +166,151 @@ def schema() -> ModuleType:
 
 
 def read_graph(path: Path) -> Graph:
-    """Read a file. Raises ModelError if it is missing, not a TFLite file, or damaged."""
+    """Read a file. Raises ModelError if it is missing, too large, not a TFLite file, or damaged."""
     if not path.is_file():
         raise ModelError(f"{path}: no such model", "give the path of a .tflite file")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise ModelError(
+            f"{path}: {size / 2**20:.0f} MB, more than {LARGEST // 2**20} MB",
+            "give a model for small devices",
+        )
     content = path.read_bytes()
     if content[4:8] != IDENTIFIER:
         raise ModelError(f"{path}: not a TFLite file", "make one with `python -m convert.quantize`")
     classes = schema()
+    with told_as_damage(path):
+        return _Reader(classes).graph(path, content)
+
+
+@contextmanager
+def told_as_damage(path: Path) -> Iterator[None]:
+    """What a damaged file's graph makes code raise, as ModelError. path: the file."""
     try:
-        return _graph(path, len(content), classes.ModelT.InitFromPackedBuf(content, 0), classes)
+        yield
+    except ModelError:
+        raise
     except DAMAGE as error:
         raise ModelError(f"{path}: damaged or cut short", "copy it again") from error
 
 
-def _graph(path: Path, size: int, model: Any, classes: ModuleType) -> Graph:
-    if not model.subgraphs:
-        raise ValueError("no graph in it")
-    dtypes, names = _names(classes.TensorType), _names(classes.BuiltinOperator)
-    main = model.subgraphs[0]
-    tensors = [_tensor(i, tensor, model.buffers, dtypes) for i, tensor in enumerate(_entries(main.tensors))]
-    ops = tuple(
-        _op(i, op, model.operatorCodes, tensors, names) for i, op in enumerate(_entries(main.operators))
-    )
-    inputs, outputs = (tuple(tensors[i] for i in _entries(ends)) for ends in (main.inputs, main.outputs))
-    return Graph(path, size, _text(model.description), len(model.subgraphs), ops, inputs, outputs)
+class _Reader:
+    """Reads the main graph of one file by the lazy half of the generated classes: nothing is copied twice.
+
+    Raises one of DAMAGE for entries that are missing, out of range, or too many.
+    """
+
+    def __init__(self, classes: ModuleType) -> None:
+        self._classes = classes
+        self._dtypes, self._ops = _names(classes.TensorType), _names(classes.BuiltinOperator)
+        self._left = MOST_ENTRIES
+
+    def graph(self, path: Path, content: bytes) -> Graph:
+        """The main graph of a file's bytes."""
+        model = self._classes.Model.GetRootAs(content, 0)
+        if not self._count(model.SubgraphsLength()):
+            raise ValueError("no graph in it")
+        main = model.Subgraphs(0)
+        count = self._count(main.OperatorsLength())
+        if count > MOST_OPS:
+            raise ValueError("too many operations")
+        tensors = [self._tensor(i, main.Tensors(i), model) for i in range(self._count(main.TensorsLength()))]
+        ops = tuple(self._op(i, main.Operators(i), model, tensors) for i in range(count))
+        ends = (main.InputsLength, main.InputsAsNumpy), (main.OutputsLength, main.OutputsAsNumpy)
+        inputs, outputs = (tuple(_at(tensors, i) for i in self._numbers(*end)) for end in ends)
+        return Graph(
+            path, len(content), self._text(model.Description()), model.SubgraphsLength(), ops, inputs, outputs
+        )
+
+    def _count(self, number: int) -> int:
+        """The length of a list, which is taken from what the whole graph may have."""
+        self._left -= number
+        if self._left < 0:
+            raise ValueError("more entries than a model has")
+        return number
+
+    def _numbers(self, length: Callable[[], int], values: Callable[[], Any]) -> list[Any]:
+        """A list of numbers; empty if the file has none."""
+        return values().tolist() if self._count(length()) else []
+
+    def _text(self, value: bytes | None) -> str:
+        self._count(len(value or b"") // 8)
+        return (value or b"").decode("utf-8", "replace")
+
+    def _tensor(self, index: int, tensor: Any, model: Any) -> GraphTensor:
+        shape = tuple(int(n) for n in self._numbers(tensor.ShapeLength, tensor.ShapeAsNumpy))
+        signature = self._numbers(tensor.ShapeSignatureLength, tensor.ShapeSignatureAsNumpy)
+        if max(len(shape), len(signature)) > MOST_DIMENSIONS:
+            raise ValueError("too many dimensions")
+        scales, zero_points, axis = self._quantisation(tensor.Quantization(), len(shape))
+        place = tensor.Buffer()
+        if place >= model.BuffersLength():
+            raise IndexError("no such buffer")
+        buffer = model.Buffers(place)
+        constant = None if buffer.DataIsNone() or tensor.IsVariable() else _bytes_of(buffer)
+        return GraphTensor(
+            index=index,
+            name=self._text(tensor.Name()),
+            dtype=self._dtypes.get(tensor.Type(), f"type {tensor.Type()}").lower(),
+            shape=shape,
+            signature=tuple(int(n) for n in signature) or shape,
+            scales=scales,
+            zero_points=zero_points,
+            axis=axis,
+            constant=constant,
+            buffer=int(place),
+        )
+
+    def _quantisation(self, own: Any, dimensions: int) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+        """Scales, as many zero points, and the axis that has a scale for each channel."""
+        if own is None:
+            return (), (), 0
+        scales = tuple(float(n) for n in self._numbers(own.ScaleLength, own.ScaleAsNumpy))
+        zeros = tuple(int(n) for n in self._numbers(own.ZeroPointLength, own.ZeroPointAsNumpy))
+        axis = int(own.QuantizedDimension())
+        if not all(math.isfinite(scale) for scale in scales):
+            raise ValueError("a scale that is no number")
+        if len(scales) > 1 and not 0 <= axis < dimensions:
+            raise IndexError("no such axis")
+        if len(zeros) not in (0, len(scales)):
+            raise ValueError("zero points for other scales")
+        return scales, zeros or (0,) * len(scales), axis
+
+    def _op(self, index: int, op: Any, model: Any, tensors: list[GraphTensor]) -> Op:
+        if op.OpcodeIndex() >= model.OperatorCodesLength():
+            raise IndexError("no such operator")
+        code = model.OperatorCodes(op.OpcodeIndex())
+        # operators up to 127 are in the old field, later ones in the new: the greater is right (schema.fbs)
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        options = self._classes.BuiltinOptionsCreator(op.BuiltinOptionsType(), op.BuiltinOptions())
+        inputs = self._numbers(op.InputsLength, op.InputsAsNumpy)
+        outputs = self._numbers(op.OutputsLength, op.OutputsAsNumpy)
+        return Op(
+            index=index,
+            name=self._ops.get(number, f"operator {number}"),
+            version=int(code.Version()),
+            custom=self._text(code.CustomCode()),
+            inputs=tuple(None if i == -1 else _at(tensors, i) for i in inputs),
+            outputs=tuple(_at(tensors, i) for i in outputs),
+            options={} if options is None else dict(vars(options)),
+        )
 
 
 def _names(enumeration: type) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-def _entries(vector: Any) -> list[Any]:
-    return [] if vector is None else list(vector)
+def _at(tensors: list[GraphTensor], index: int) -> GraphTensor:
+    """The tensor of an index of the file. Raises IndexError also for a negative one."""
+    if index < 0:
+        raise IndexError("no such tensor")
+    return tensors[index]
 
 
-def _text(value: bytes | str | None) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
-
-
-def _tensor(index: int, tensor: Any, buffers: list[Any], dtypes: dict[int, str]) -> GraphTensor:
-    shape = tuple(int(n) for n in _entries(tensor.shape))
-    quantisation = tensor.quantization
-    data = buffers[tensor.buffer].data
-    return GraphTensor(
-        index=index,
-        name=_text(tensor.name),
-        dtype=dtypes.get(tensor.type, f"type {tensor.type}").lower(),
-        shape=shape,
-        signature=tuple(int(n) for n in _entries(tensor.shapeSignature)) or shape,
-        scales=() if quantisation is None else tuple(float(n) for n in _entries(quantisation.scale)),
-        zero_points=() if quantisation is None else tuple(int(n) for n in _entries(quantisation.zeroPoint)),
-        axis=0 if quantisation is None else int(quantisation.quantizedDimension),
-        constant=None if data is None or tensor.isVariable else bytes(bytearray(data)),
-        buffer=int(tensor.buffer),
-    )
-
-
-def _op(index: int, op: Any, codes: list[Any], tensors: list[GraphTensor], names: dict[int, str]) -> Op:
-    code = codes[op.opcodeIndex]
-    # operators up to 127 are in the old field, later ones in the new: the greater is right (schema.fbs)
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    return Op(
-        index=index,
-        name=names.get(number, f"operator {number}"),
-        version=int(code.version),
-        custom=_text(code.customCode),
-        inputs=tuple(tensors[i] if i >= 0 else None for i in _entries(op.inputs)),
-        outputs=tuple(tensors[i] for i in _entries(op.outputs)),
-        options={} if op.builtinOptions is None else dict(vars(op.builtinOptions)),
-    )
+def _bytes_of(buffer: Any) -> memoryview:
+    """A buffer's content within the file's bytes."""
+    content: Any = buffer.DataAsNumpy() if buffer.DataLength() else b""
+    return memoryview(content)
 
 
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
@@ -231,7 +324,7 @@ def macs(op: Op) -> int:
     in) of the other convolutions; (out, in) of a dense layer.
     """
     weights = op.inputs[1] if op.name in WEIGHTED and len(op.inputs) > 1 else None
-    if weights is None or not weights.shape:
+    if weights is None or not weights.shape or not op.outputs:
         return 0
     outputs = math.prod(op.outputs[0].shape)
     if op.name == "TRANSPOSE_CONV":  # every input pixel is multiplied by the whole kernel

@@ -209,7 +209,7 @@ def _axes(op: Op, rule: Rule) -> Found:
         return (
             ("limit", "it pads the batch dimension") if len(shape) == 4 and bool(values[:2].any()) else None
         )
-    axes = {int(axis) % len(shape) for axis in values}
+    axes = {int(axis) % len(shape) for axis in values[: len(shape)]}  # more are damage, and take time
     if len(shape) == 4 and 0 in axes:
         return "limit", "it reduces the batch dimension"
     if op.name == "MEAN" and len(shape) - 1 in axes and shape[-1] % 4:

@@ -19,7 +19,7 @@ from convert.edgetpu.log import CompiledModel, CompileError, mapped_by_op, parse
 from convert.edgetpu.verdicts import ON_CHIP_BYTES, Where, refusals, verdicts_of
 from edge.errors import ModelError, UsageError
 from edge.inference.card import card_path, load_card, sha256_of
-from training.tflite_graph import read_graph
+from training.tflite_graph import read_graph, told_as_damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ def expect(model: Path) -> Expected:
     """
     load_card(model)
     graph = read_graph(model)
-    verdicts = verdicts_of(graph)
+    with told_as_damage(model):
+        verdicts = verdicts_of(graph)
     if any(verdict.code == "compiled" for verdict in verdicts):
         raise ModelError(
             f"{model}: is compiled for the Edge TPU already", "give the int8 file that it was made of"

@@ -103,12 +103,13 @@ def first_part(graph: Graph, mappable: Sequence[bool]) -> set[int]:
         part: set[int] = set()
         grew = True
         while grew:
-            taken = [op for op in left if mappable[op.index] is kind and _runnable(op, ready)]
-            for op in taken:
-                part.add(op.index)
-                ready |= {tensor.index for tensor in op.outputs}
+            before = len(part)
+            for op in left:  # in the order in which they run: one round is enough for a file in order
+                if mappable[op.index] is kind and _runnable(op, ready):
+                    part.add(op.index)
+                    ready |= {tensor.index for tensor in op.outputs}
             left = [op for op in left if op.index not in part]
-            grew = bool(taken)
+            grew = len(part) > before
         if kind:
             return part
     return set()

@@ -79,6 +79,24 @@ def test_in_a_process_of_its_own_without_tensorflow(tmp_path):
         assert (result.returncode, result.stderr.count("\n")) == (status, status), result.stderr
 
 
+@pytest.mark.parametrize("values", [{"inputs": [], "outputs": []}, {"outputs": []}, {"inputs": [-1, -1, -1]}])
+def test_operations_without_tensors_are_shown_or_told_as_damage(tmp_path, capsys, values):
+    from edge.errors import ModelError
+    from tests.changed_models import change_model
+
+    def strip(model):
+        for op in model.subgraphs[0].operators:
+            for name, value in values.items():
+                setattr(op, name, value)
+
+    path = change_model(tmp_path, "blobs", strip)
+    try:
+        assert main(build_parser().parse_args([str(path)])) == 0
+        assert "CONV_2D" in capsys.readouterr().out
+    except ModelError as error:
+        assert f"{path}: damaged" in str(error)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("name", "where"),

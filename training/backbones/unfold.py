@@ -127,7 +127,9 @@ def _op_of_layer(graph: Graph, layer: str, path: Path) -> Op:
     found = [
         op
         for op in graph.ops
-        if op.name in PRODUCTS and any(name.search(tensor.name) for tensor in (*op.given[1:], *op.outputs))
+        if op.name in PRODUCTS
+        and len(op.inputs) > 2
+        and any(name.search(tensor.name) for tensor in (*op.given[1:], *op.outputs))
     ]
     if len(found) != 1:
         raise DataError(
