@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 POLL_S = 0.25
 """Seconds that one read may wait: a stop or a source without frames is noticed after that time at most."""
 
+LATE_S = 5.0
+"""Seconds in the stages after which a live frame shows the past."""
+
 FAILURES_AT_MOST = 10
 """Live frames in a row on which a stage may fail; then the process ends, for systemd to start it again."""
 
@@ -86,7 +89,10 @@ class Loop:
             self._note_silence()
 
     def _process(self, frame: Frame) -> FrameResult:
-        """One frame through the stages. A live frame on which one fails is `uncertain`, and logged."""
+        """One frame through the stages. A live frame on which one fails is `uncertain`, and logged.
+
+        So is one that took so long that it says nothing of now: this process was stopped meanwhile.
+        """
         try:
             result = self._pipeline.process(frame)
         except Exception as error:
@@ -94,6 +100,9 @@ class Loop:
                 raise
             return self._note_failure(error, frame)
         self._failures = 0
+        late = self._clock() - self._last_frame_at
+        if self._source.live and late > LATE_S:
+            return self._pipeline.without_frame(Problem(Cause.NO_FRAME), frame.captured_at + late)
         return result
 
     def _note_failure(self, error: Exception, frame: Frame) -> FrameResult:

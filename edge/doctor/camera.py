@@ -13,6 +13,7 @@ from edge.doctor.probing import last_json, run_probe
 from edge.doctor.service import is_running
 from edge.host.findings import AGAIN, Finding, fail, ok, warn
 from edge.host.service_state import ServiceState, read_state
+from edge.sources.picamera import REBOOT
 
 OPEN_S = 25.0
 """Seconds for the probe: a network stream takes up to 10 s to fail, a camera module 2 s to start."""
@@ -53,6 +54,8 @@ def camera_finding(seen: Mapping[str, Any], fps: float) -> Finding:
     """The finding on what the probe saw. fps: the configured frame rate."""
     if "error" in seen:
         return fail(seen["error"], seen["cure"] or AGAIN)
+    if "delicate" in seen:
+        return ok(f"{seen['name']} is there ({seen['delicate']}); not opened: {REBOOT}")
     if not seen["frames"]:
         return fail(
             f"{seen['name']}: opened, but no picture came: {seen['problem'] or 'it gives no reason'}",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.address import Kind
 from edge.config.reading import Config, load_config
 from edge.door import build_accelerator, open_camera
 from edge.errors import Advice, MaskEdgeError, one_line
@@ -20,6 +21,7 @@ from edge.inference.shipped import build_classifier, build_detector
 from edge.optional import import_cv2
 from edge.picture_health import PictureHealth
 from edge.sources.base import Source
+from edge.sources.picamera import AI_CAMERA, camera_model
 from edge.types import Frame, Problem
 
 FIRST_FRAME_S = 8.0
@@ -55,8 +57,11 @@ def probe_models(config: Config) -> dict[str, Any]:
 def probe_camera(config: Config) -> dict[str, Any]:
     """About three seconds of the configured source, and how its last frame looks.
 
-    The exposure settles during the first frames. Raises MaskEdgeError.
+    The exposure settles during the first frames. An AI Camera is not opened, since that wears it out. Raises
+    MaskEdgeError.
     """
+    if config.source.uri.kind is Kind.MODULE and camera_model(config.source.uri.module) == AI_CAMERA:
+        return {"name": config.source.uri.name, "delicate": AI_CAMERA}
     # The encoder of a stream repeats pictures, so that a still one is no fault there.
     health = PictureHealth() if config.source.uri.is_stream else PictureHealth(still_after_s=WATCH_S / 2)
     count, first_at, last, fault = 0, 0.0, None, None

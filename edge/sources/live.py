@@ -43,6 +43,9 @@ The decision was `uncertain` long before.
 """
 
 
+HANG_CURE = "ending, so that the service starts again; if that does not help, unplug the camera or its power"
+
+
 class LiveFeed(SourceDefaults):
     """Wraps a live source in a thread, and opens it again when it is lost.
 
@@ -68,17 +71,24 @@ class LiveFeed(SourceDefaults):
         gives_up_after_s: float = GIVES_UP_AFTER_S,
         frozen_after_s: float = FROZEN_AFTER_S,
         clock: Callable[[], float] = time.monotonic,
+        hang_cure: str = HANG_CURE,
+        opens_within_s: float = GIVES_UP_AFTER_S,
     ) -> None:
-        """Open the source for the first time, in this thread: so a wrong address is an error.
+        """Open the source for the first time, and wait for that: so a wrong address is an error.
 
         wait: True, as a service wants it: a source that is not there yet is tried again like a lost one.
         name: the source's, until it is open. frozen_after_s: infinite for a source that may stand still.
         clock: monotonic seconds. The time limits are those above; tests have others.
+        hang_cure: what the error advises for a driver that never returns. opens_within_s: seconds that the
+        first opening may take.
+
+        Raises CameraHangsError where the driver does not come back from opening.
         """
         self._open, self._clock = open_source, clock
         self._back_off = BackOff(back_off, STEADY_S, clock)
         self._freeze_watch = FreezeWatch(frozen_after_s)
         self._hangs_after_s, self._gives_up_after_s = hangs_after_s, gives_up_after_s
+        self._hang_cure = hang_cure
         self.name, self.dropped, self.lost = name, 0, 0
         self._calling_since: float | None = None  # a call into the source that has not returned
         self._first_frame_at: float | None = None  # since the source was opened
@@ -90,7 +100,7 @@ class LiveFeed(SourceDefaults):
         self._finished = False
         self._condition = threading.Condition()
         self._stop = threading.Event()
-        self._open_first(wait)
+        self._open_first(wait, opens_within_s)
         self._thread = threading.Thread(target=self._capture, name=f"capture {self.name}", daemon=True)
         self._thread.start()
 
@@ -181,13 +191,38 @@ class LiveFeed(SourceDefaults):
 
     # --- opening, losing, opening again
 
-    def _open_first(self, wait: bool) -> None:
+    def _open_first(self, wait: bool, within_s: float) -> None:
+        """In a thread of its own: waiting for it can be ended by a signal, a call into a driver cannot."""
+        failures: list[Exception] = []
+        done = threading.Event()  # Thread.join is no use: interrupted, it takes the thread for ended
+        thread = threading.Thread(
+            target=self._open_apart, args=(failures, done), name=f"open {self.name}", daemon=True
+        )
+        thread.start()
         try:
-            self._take(self._open())
-        except SourceError as error:
-            if not wait:
-                raise
+            if not done.wait(within_s):
+                raise self._hang(within_s)
+        except BaseException:
+            self._stop.set()
+            STUCK.append(thread)
+            raise
+        for error in failures:
+            if not wait or not isinstance(error, SourceError):
+                raise error
             self._note_loss(str(error))
+
+    def _open_apart(self, failures: list[Exception], done: threading.Event) -> None:
+        """Open the source, or add why that fails. One that nobody waits for any more is closed again."""
+        try:
+            source = self._open()
+            if self._stop.is_set():
+                source.close()
+            else:
+                self._take(source)
+        except Exception as error:
+            failures.append(error)
+        finally:
+            done.set()
 
     def _take(self, source: Source) -> None:
         self._source, self.name, self.format = source, source.name, source.format
@@ -258,13 +293,14 @@ class LiveFeed(SourceDefaults):
             return
         seconds = self._clock() - since
         if seconds >= self._gives_up_after_s:
-            raise CameraHangsError(
-                f"{self.name}: the camera hangs: no answer for {seconds:.0f} s",
-                "ending, so that the service starts again; "
-                "if that does not help, unplug the camera or its power",
-            )
+            raise self._hang(seconds)
         hangs = self.problem is not None and self.problem.cause is Cause.CAMERA_HANGS
         if seconds >= self._hangs_after_s and not hangs:
             words = CAUSE_WORDS[Cause.CAMERA_HANGS]
             self.problem = Problem(Cause.CAMERA_HANGS, f"{self.name}: {words}")
             log.error("%s", self.problem)
+
+    def _hang(self, seconds: float) -> CameraHangsError:
+        return CameraHangsError(
+            f"{self.name}: the camera hangs: no answer for {seconds:.0f} s", self._hang_cure
+        )

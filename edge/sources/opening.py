@@ -12,7 +12,7 @@ from edge.errors import ConfigError, SourceError
 from edge.pictures.files import is_picture
 from edge.pictures.kinds import SUFFIXES
 from edge.sources.base import Source
-from edge.sources.live import FROZEN_AFTER_S, LiveFeed
+from edge.sources.live import BACK_OFF_S, FROZEN_AFTER_S, HANG_CURE, LiveFeed
 
 
 def open_source(
@@ -49,10 +49,15 @@ def _open_module(
     number: int, source: SourceConfig, camera: CameraConfig, preview: tuple[int, int] | None
 ) -> Source:
     """The camera module with this number."""
-    from edge.sources.picamera import PiCameraSource
+    from edge.sources.picamera import AI_BACK_OFF_S, AI_CAMERA, REBOOT, PiCameraSource, camera_model
 
+    delicate = camera_model(number) == AI_CAMERA
     return LiveFeed(
-        lambda: PiCameraSource(number, source, camera, preview), wait=source.wait, name=f"picamera:{number}"
+        lambda: PiCameraSource(number, source, camera, preview),
+        back_off=AI_BACK_OFF_S if delicate else BACK_OFF_S,
+        wait=source.wait,
+        name=f"picamera:{number}",
+        hang_cure=REBOOT if delicate else HANG_CURE,
     )
 
 

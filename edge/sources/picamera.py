@@ -30,6 +30,18 @@ Start-up takes one to two seconds.
 
 CHECK_CABLE = "check both ends of its ribbon cable with the power off"
 
+AI_CAMERA = "imx500"
+"""The model of Raspberry Pi's AI Camera.
+
+Used as a plain camera it hangs until the next boot, once it was opened 20 to 25 times (issue 7613 of
+raspberrypi/linux).
+"""
+
+AI_BACK_OFF_S = (5.0, 30.0, 120.0, 600.0)
+"""Seconds between attempts to open an AI Camera that is lost: as few as may be."""
+
+REBOOT = "this AI Camera (imx500) stops after it was opened 20 to 25 times, and then only a reboot helps"
+
 SHORT_EXPOSURE_MODE = 1
 CONTINUOUS_AUTOFOCUS = 2
 """libcamera's AeExposureModeEnum.Short and AfModeEnum.Continuous: the same in all releases."""
@@ -62,6 +74,7 @@ class PiCameraSource(SourceDefaults):
             camera or CameraConfig(),
             preview,
         )
+        self._number = number
         self._closed = threading.Event()
         self._job: Any = None  # the request for a picture that picamera2 still owes us
         import_cv2()
@@ -126,7 +139,8 @@ class PiCameraSource(SourceDefaults):
             self._job = None
         except TimeoutError:
             if self._clock() - self._last_at >= NO_PICTURE_S:
-                raise SourceError(f"{self.name}: gives no more pictures", CHECK_CABLE) from None
+                cure = REBOOT if camera_model(self._number) == AI_CAMERA else CHECK_CABLE
+                raise SourceError(f"{self.name}: gives no more pictures", cure) from None
         except Exception as error:
             raise _explain(error, self.name) from error
         try:
@@ -241,6 +255,16 @@ def choose_sensor_mode(
 
     best = min(widest, key=preference)
     return {"output_size": tuple(best["size"]), "bit_depth": best["bit_depth"]}
+
+
+def camera_model(number: int) -> str:
+    """The model of a camera, as in `imx219`, without opening it; empty where it is not known or not there."""
+    try:
+        picamera2, _ = _import_libraries()
+        return str(picamera2.Picamera2.global_camera_info()[number].get("Model", ""))
+    except Exception as error:  # whatever it is, opening the camera says it in our words
+        log.debug("picamera:%d: its model is not known: %r", number, error)
+        return ""
 
 
 def _import_libraries() -> tuple[Any, Any]:

@@ -164,3 +164,24 @@ def test_stop_ends_an_endless_source():
     worker.join(5)
     assert not worker.is_alive()
     assert source.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "live", "state"),
+    [(4.0, True, State.PASS), (6.0, True, State.UNCERTAIN), (6.0, False, State.PASS)],
+)
+def test_a_live_frame_that_was_held_up_shows_the_past(seconds, live, state):
+    """As where the process was stopped (SIGSTOP) while a model ran, and continued much later."""
+    pipeline, sink = build(), ListSink()
+    source = ListSource((scene(i) for i in range(20)), live=live)
+    now = [0.0]
+
+    class HeldUp(Moody):
+        def detect(self, frame, threshold=None):
+            now[0] = frame.captured_at + (seconds if frame.index == 19 else 0.0)
+            return super().detect(frame)
+
+    pipeline.detector = HeldUp(pipeline.detector, ())
+    Loop(source, pipeline, [sink], clock=lambda: now[0]).run()
+    assert sink.results[18].decision.state is State.PASS
+    assert sink.results[19].decision.state is state

@@ -142,6 +142,16 @@ def test_the_probe_of_a_camera_module(monkeypatch):
     assert seen["preview"] is not None
 
 
+def test_an_ai_camera_is_not_opened_by_the_doctor(monkeypatch):
+    device = fake_picamera2.Device(np.zeros((48, 64, 3), np.uint8), properties={"Model": "imx500"})
+    fake_picamera2.install(monkeypatch, device)
+    seen = probe.probe_camera(load_config(None, {"MASK_EDGE_SOURCE_URI": "picamera"}))
+    assert not device.configurations
+    finding = camera.camera_finding(seen, 15)
+    assert finding.status is Status.OK
+    assert "picamera:0 is there (imx500); not opened" in finding.detail
+
+
 def test_the_probe_of_a_missing_camera_is_one_line(capsys):
     config = load_config(None, {"MASK_EDGE_SOURCE_URI": "/dev/video99"})
     probe.main("camera", json.dumps(as_tables(config)))

@@ -1,6 +1,8 @@
 """Cameras that freeze or hang, and a feed that must still end."""
 
 import math
+import os
+import signal
 import threading
 import time
 
@@ -101,3 +103,51 @@ def test_closing_a_feed_while_the_camera_is_gone_does_not_wait_for_the_back_off(
     start = time.monotonic()
     feed.close()
     assert time.monotonic() - start < 2
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_signal_ends_the_waiting_for_a_camera_that_is_being_opened(monkeypatch):
+    """A driver, or ten seconds of a network address that does not answer."""
+
+    def interrupt(*_):
+        raise Interrupted
+
+    let_go, camera, stuck = threading.Event(), FakeCamera(), []
+    monkeypatch.setattr("edge.sources.live.STUCK", stuck)
+    previous = signal.signal(signal.SIGUSR1, interrupt)
+    threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+    try:
+        with pytest.raises(Interrupted):
+            LiveFeed(lambda: let_go.wait(20) and camera)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+        let_go.set()
+    (thread,) = stuck
+    thread.join(5)
+    assert camera.closed
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_a_camera_whose_opening_hangs_is_an_error(wait, monkeypatch):
+    monkeypatch.setattr("edge.sources.live.STUCK", [])
+    let_go = threading.Event()
+    with pytest.raises(CameraHangsError, match=r"cam: the camera hangs: no answer for .* try a hammer"):
+        LiveFeed(
+            lambda: let_go.wait(20) and FakeCamera(),
+            wait=wait,
+            name="cam",
+            opens_within_s=0.05,
+            hang_cure="try a hammer",
+        )
+    let_go.set()
+
+
+def test_what_is_no_fault_of_the_source_is_raised_although_the_service_waits():
+    def broken():
+        raise KeyError("a mistake of ours")
+
+    with pytest.raises(KeyError):
+        LiveFeed(broken, wait=True)

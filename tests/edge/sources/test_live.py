@@ -153,3 +153,14 @@ def test_a_camera_that_opens_but_gives_nothing_is_one_loss_until_it_gives_someth
         "fake: pictures again",
     ]
     assert "4 attempts" in caplog.text
+
+
+def test_a_frame_that_waited_while_the_process_was_stopped_is_not_given():
+    now = [100.0]
+    with LiveFeed(lambda: FakeCamera(frames=1), back_off=(60.0,), clock=lambda: now[0]) as feed:
+        deadline = time.monotonic() + 5
+        while feed._slot is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        now[0] += 2.0
+        assert feed.read(0) is None
+        assert feed.dropped == 1

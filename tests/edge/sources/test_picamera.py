@@ -290,3 +290,32 @@ def test_the_feed_opens_a_silent_camera_again(monkeypatch):
             feed.read(0.05)
         assert feed.read(1.0) is not None
     assert (device.opened, device.outstanding) == (0, 0)
+
+
+def test_an_ai_camera_is_opened_seldom_and_a_reboot_is_named(monkeypatch):
+    """raspberrypi/linux 7613: it hangs until the next boot once it was opened 20 to 25 times."""
+    device = Device(scene(), frames=3, properties={"Model": "imx500", "ColorFilterArrangement": 0})
+    install(monkeypatch, device)
+    made = []
+    monkeypatch.setattr("edge.sources.opening.LiveFeed", lambda opener, **how: made.append((opener, how)))
+    open_source(SourceConfig("picamera", 64, 48, 100))
+    ((opener, how),) = made
+    assert how["back_off"] == (5.0, 30.0, 120.0, 600.0)
+    assert "only a reboot helps" in how["hang_cure"]
+    assert not device.configurations
+    monkeypatch.setattr("edge.sources.picamera.NO_PICTURE_S", 0.05)
+    with (
+        opener() as source,
+        pytest.raises(SourceError, match=r"gives no more pictures; .* only a reboot helps"),
+    ):
+        while True:
+            source.read(0.1)
+
+
+def test_any_other_module_is_opened_again_as_before(monkeypatch):
+    install(monkeypatch, Device(scene()))
+    made = []
+    monkeypatch.setattr("edge.sources.opening.LiveFeed", lambda opener, **how: made.append(how))
+    open_source(SourceConfig("picamera", 64, 48, 100))
+    open_source(SourceConfig("picamera:7", 64, 48, 100))
+    assert [how["back_off"][0] for how in made] == [0.5, 0.5]
