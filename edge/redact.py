@@ -25,8 +25,8 @@ _IN_TEXT = re.compile(
     r"(?<![A-Za-z0-9+.-])(?!usb:)[A-Za-z][A-Za-z0-9+.-]*:[/\\]+\S+?(?=[])}:;,.'\"`]*(?:\s|$))"
 )
 
-_HOST = re.compile(r"(\[[^\[\]@]*\]|[^:\[\]@]*)(:[0-9]{1,5})?")
-"""A host, and a port if there is one."""
+_HOST = re.compile(r"(\[[^\[\]@=&;]*\]|[^:\[\]@=&;]*)(:[0-9]{1,5})?")
+"""A host, and a port if there is one. A key with its value is none, as in `?user=a@b&key=c`."""
 
 _VALUE = re.compile(
     r"(?P<key>[\w.-]+)(?P<equals>=|%3D)(?P<value>.*?)(?=[&;?][\w.-]+=|$)", re.DOTALL | re.IGNORECASE

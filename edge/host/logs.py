@@ -47,7 +47,14 @@ What happens at the door may well be the same again, and a decision that is left
 """
 
 
-class _TextFormatter(logging.Formatter):
+class _Formatter(logging.Formatter):
+    """A line, or several with a traceback; no address in it shows its password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted_text(super().format(record))
+
+
+class _TextFormatter(_Formatter):
     """For the terminal: with the time of day."""
 
     def __init__(self) -> None:
@@ -55,14 +62,16 @@ class _TextFormatter(logging.Formatter):
 
 
 class _JsonFormatter(logging.Formatter):
+    """One object a line. Passwords are hidden first: what hides them knows nothing of JSON's quotes."""
+
     def format(self, record: logging.LogRecord) -> str:
         entry = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
-            "message": record.getMessage(),
+            "message": redacted_text(record.getMessage()),
         }
         if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
+            entry["traceback"] = redacted_text(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False)
 
 
@@ -75,7 +84,7 @@ class _JournalFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{JOURNAL_PRIORITIES.get(record.levelno, 6)}>"
-        return "\n".join(prefix + line for line in self._inner.format(record).splitlines())
+        return "\n".join(prefix + line for line in self._inner.format(record).split("\n"))
 
 
 @dataclass(slots=True)
@@ -94,6 +103,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
+        self.setFormatter(_Formatter())
         self._clock = clock
         self._said: dict[tuple[str, int, str], _Repeated] = {}
 
@@ -111,10 +121,6 @@ class LogHandler(logging.StreamHandler[TextIO]):
         repeated.count += 1
         if repeated.count == 0:
             super().emit(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line, or several with a traceback; no address in it shows its password."""
-        return redacted_text(super().format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A line that cannot be written is gone. Where a reader has left (`| head`), the program ends."""
@@ -210,7 +216,7 @@ def set_up_logging(level: str, style: str, environment: Mapping[str, str] = os.e
     """
     handler = LogHandler(sys.stderr)
     journal = writes_to_journal(sys.stderr, environment)
-    plain: logging.Formatter = logging.Formatter("%(message)s") if journal else _TextFormatter()
+    plain: logging.Formatter = _Formatter("%(message)s") if journal else _TextFormatter()
     inner = _JsonFormatter() if style == "json" else plain
     handler.setFormatter(_JournalFormatter(inner) if journal else inner)
     logging.basicConfig(level=level.upper(), handlers=[LogQueue(handler)], force=True)

@@ -49,6 +49,8 @@ def _samples_a_pixel(body: bytes) -> float:
     """Of a JPEG's frame: 3 for 4:4:4, 1.5 for 4:2:0."""
     factors = [(body[at + 1] >> 4, body[at + 1] & 15) for at in range(6, 6 + 3 * body[5], 3)]
     most = max(h for h, _ in factors) * max(v for _, v in factors)
+    if not most:
+        raise ValueError("no samples")
     return sum(h * v for h, v in factors) / most
 
 

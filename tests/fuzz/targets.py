@@ -11,8 +11,6 @@ import json
 import math
 import shutil
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +18,7 @@ import cv2
 import numpy as np
 from hypothesis import strategies as st
 
+from convert.inspect import inspect_model, report_text
 from edge.config.reading import Config, example, load_config
 from edge.decision import Policy
 from edge.errors import ConfigError, ModelError, PictureError
@@ -33,23 +32,16 @@ from edge.pictures.jpeg import read_jpeg
 from edge.tracking import Tracker
 from edge.types import State
 from tests.builders import DATA
+from tests.fuzz import addresses, days, lines, settings, tables
 from tests.fuzz.damage import changed_json, cut_short, damaged, odd_toml
+from tests.fuzz.target import Target, little_memory
 from training.tflite_graph import read_graph
+
+MOST_BYTES, MOST_MB = 30_000, 300
+"""Of a picture that is fed, and of the memory that reading it may take."""
 
 BLOBS, POSTPROCESSED = DATA / "blobs.tflite", DATA / "postprocessed.tflite"
 CARDS = ("blobs", "postprocessed", "brightness")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Something that reads what comes from outside."""
-
-    name: str
-    inputs: st.SearchStrategy[bytes]
-    feed: Callable[[bytes], object]
-    """Reads one input."""
-    refusal: type[Exception] | tuple[()] = ()
-    """What it raises for an input that it does not take; () where it takes all."""
 
 
 def targets() -> dict[str, Target]:
@@ -64,6 +56,11 @@ def targets() -> dict[str, Target]:
         Target("state", _states(), feed_state),
         Target("outputs", _outputs(), feed_outputs, ModelError),
         Target("door", _days(), feed_door),
+        *settings.TARGETS,
+        *addresses.TARGETS,
+        *lines.TARGETS,
+        *days.TARGETS,
+        *tables.TARGETS,
     )
     return {target.name: target for target in found}
 
@@ -85,6 +82,7 @@ def feed_config(data: bytes) -> None:
         path = Path(folder) / "config.toml"
         path.write_bytes(data)
         config = load_config(path, {})
+    settings.check_again(config)
     for table in config.tables().values():
         numbers = [value for value in dataclasses.asdict(table).values() if isinstance(value, float)]
         assert all(map(math.isfinite, numbers)), table
@@ -123,12 +121,13 @@ def feed_card(data: bytes) -> None:
 
 
 def feed_graph(data: bytes) -> None:
-    """A TFLite file, read without running it."""
+    """A TFLite file, read without running it, and the report on it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         path.write_bytes(data)
         for tensor in read_graph(path).inputs:
             tensor.real_values()
+        report_text(inspect_model(path))
 
 
 @functools.cache
@@ -146,8 +145,12 @@ def _jpegs() -> list[bytes]:
 
 
 def _other_pictures() -> list[bytes]:
+    """Of other kinds, and the odd and damaged ones that are kept."""
     pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8)
-    return [cv2.imencode(suffix, pixels)[1].tobytes() for suffix in (".png", ".bmp", ".webp", ".tiff")]
+    suffixes = (".png", ".bmp", ".webp", ".tiff", ".ppm")
+    kinds = [cv2.imencode(suffix, pixels)[1].tobytes() for suffix in suffixes]
+    kept = [path.read_bytes() for path in sorted((DATA / "awkward").iterdir()) if path.suffix != ".json"]
+    return kinds + [data for data in kept if len(data) < MOST_BYTES]
 
 
 def feed_jpeg(data: bytes) -> None:
@@ -165,8 +168,8 @@ def feed_cut_jpeg(data: bytes) -> None:
 
 
 def feed_picture(data: bytes) -> None:
-    """A picture file; its content says what it is."""
-    with TemporaryDirectory() as folder:
+    """A picture file; its content says what it is. It takes little memory, whatever is in it."""
+    with TemporaryDirectory() as folder, little_memory(MOST_MB):
         path = Path(folder) / "picture.jpg"
         path.write_bytes(data)
         _check_pixels(read_picture(path))

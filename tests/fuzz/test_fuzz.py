@@ -1,15 +1,18 @@
 """A short run of each fuzzer, the crashes of earlier runs, and faults that must be found."""
 
+import faulthandler
 import os
 import signal
 
 import pytest
 
 from edge.errors import ConfigError, PictureError
+from edge.types import Cause, State
 from tests.builders import DATA
 from tests.fuzz import __main__ as command
 from tests.fuzz import runner, targets
 from tests.fuzz.runner import Outcome, fuzz, fuzz_apart
+from tests.fuzz.target import little_memory
 
 NAMES = sorted(targets.targets())
 CRASHES = sorted(path for path in (DATA / "crashes").glob("*/*") if path.is_file())
@@ -54,6 +57,27 @@ def test_a_fault_is_found_with_its_input(name, function, broken, monkeypatch):
     assert outcome.story
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "broken"),
+    [
+        ("day", "edge.tracking.is_hole", lambda before, now: False),
+        ("day", "edge.decision._state_and_cause", lambda counts, most: (State.PASS, Cause.ALL_MASKED)),
+        ("address", "edge.address.redacted", lambda text: text),
+        ("log", "edge.host.logs.json.dumps", lambda entry, **_: str(entry)),
+    ],
+)
+def test_a_broken_promise_is_found(name, place, broken, monkeypatch):
+    """A track that outlives a hole, PASS for everybody, a password that is shown, a line that is no JSON."""
+    given = targets.targets()[name]
+    monkeypatch.setattr(place, broken)
+    assert fuzz(given, seconds=0, seed=1).crash is not None
+
+
+def test_much_memory_is_a_find():
+    with pytest.raises(AssertionError, match="MB"), little_memory(20):
+        bytearray(100 * 2**20)
+
+
 def test_refusals_are_no_finds_and_are_counted(monkeypatch):
     def refuse(data):
         raise PictureError("no")
@@ -64,6 +88,7 @@ def test_refusals_are_no_finds_and_are_counted(monkeypatch):
 
 def test_the_death_of_the_process_is_a_find_with_its_input(monkeypatch):
     def child(name, seconds, seed, current, to):
+        faulthandler.disable()  # its words would stand in the report
         current.write_bytes(b"the last input")
         os.kill(os.getpid(), signal.SIGKILL)
 
