@@ -17,7 +17,7 @@ from edge.pictures.annotate import WORDS, annotate
 from edge.pictures.copies import Copies
 from edge.pictures.files import read_picture
 from edge.preprocess import crop
-from edge.sinks.jsonl import box_entry
+from edge.sinks.entries import box_entry
 from edge.types import Classification, Detection, Frame, Label, Pixels
 
 if TYPE_CHECKING:

@@ -9,11 +9,9 @@ from typing import Any
 
 from edge.config.option import option
 from edge.sinks.base import Sink, SinkKind, Surroundings
+from edge.sinks.entries import SCHEMA, decision_entry, event_entry, track_entry
 from edge.sinks.lines import LineFile, LineQueue, Lines
-from edge.types import BoundingBox, Cause, Decision, Event, FrameResult, State, Track
-
-SCHEMA = 1
-"""Version of the line's keys. New keys may come without a new number; no key goes or changes its meaning."""
+from edge.types import Cause, FrameResult, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +69,9 @@ class JsonLinesSink:
         entry["decision"] = decision_entry(result.decision)
         if result.degraded:
             entry["degraded"] = result.degraded
-        entry["events"] = [_event_entry(event) for event in result.events]
-        entry["tracks"] = [_track_entry(track) for track in result.tracks]
+        entry["events"] = [event_entry(event) for event in result.events]
+        entry["tracks"] = [track_entry(track) for track in result.tracks]
         return entry
-
-
-def decision_entry(decision: Decision) -> dict[str, Any]:
-    """A decision for JSON: `cause` for machines, `reason` for people; labels without a face are left out."""
-    return {
-        "state": decision.state,
-        "cause": decision.cause,
-        "reason": decision.reason,
-        "counts": {label: count for label, count in decision.counts.items() if count},
-    }
-
-
-def _event_entry(event: Event) -> dict[str, Any]:
-    return {
-        "kind": event.kind,
-        "track": event.track_id,
-        "before": event.before,
-        "after": event.after,
-    }
-
-
-def _track_entry(track: Track) -> dict[str, Any]:
-    return {
-        "track": track.track_id,
-        "box": box_entry(track.box),
-        "label": track.label,
-        "confidence": round(track.confidence, 4),
-        "age_s": round(track.age_s, 3),
-        "status": track.status,
-    }
-
-
-def box_entry(box: BoundingBox) -> list[float]:
-    """[xmin, ymin, xmax, ymax], px, rounded to tenths."""
-    return [round(value, 1) for value in (box.xmin, box.ymin, box.xmax, box.ymax)]
 
 
 def _is_on(config: JsonLinesConfig) -> bool:
