@@ -7,6 +7,7 @@ readonly REQUIRED=(python3-venv python3-numpy python3-opencv)
 # Debian itself lacks python3-lgpio and python3-picamera2; they come from Raspberry Pi's own archive.
 readonly OPTIONAL=(
     python3-gpiozero python3-lgpio python3-picamera2 python3-luma.oled python3-luma.lcd fonts-dejavu-core
+    python3-aiohttp
 )
 readonly GROUPS_WANTED=(video gpio i2c spi plugdev apex render)
 readonly SERVICE="mask-edge"

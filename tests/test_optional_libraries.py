@@ -32,6 +32,7 @@ OPTIONAL = {
     "luma",
     "PIL",
     "picamera2",
+    "aiohttp",
 }
 
 

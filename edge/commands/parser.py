@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from edge import __version__
-from edge.commands import bench, config, demo, doctor, gpio_test, image, run
+from edge.commands import bench, config, demo, doctor, gpio_test, image, run, web
 from edge.commands.options import Commands
 
-COMMANDS = (run, demo, image, bench, doctor, gpio_test, config)
+COMMANDS = (run, demo, image, bench, doctor, gpio_test, config, web)
 """In the order of `--help`."""
 
 

@@ -12,6 +12,7 @@ from edge.sinks.base import SinkKind
 from edge.sinks.gpio import kind as gpio
 from edge.sinks.screen import kind as screen
 from edge.sinks.window import kind as window
+from edge.web import kind as web
 
 KINDS: tuple[SinkKind[Any], ...] = (
     gpio.KIND,  # before anything that may take its time: a relay must open at once
@@ -20,5 +21,6 @@ KINDS: tuple[SinkKind[Any], ...] = (
     jsonl.KIND,
     snapshot.KIND,
     window.KIND,
+    web.KIND,
 )
 """In the order in which they get each result."""

@@ -10,12 +10,11 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, UsageError
 from edge.host.secretfile import read_secret
 
 N, R, P = 2**14, 8, 1
@@ -84,9 +83,9 @@ Account = Password | Token
 
 
 def hash_password(role: Role, password: str) -> Password:
-    """A password with a new salt. Raises ConfigError for one that is too short or too long."""
+    """A password with a new salt. Raises UsageError for one that is too short or too long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise ConfigError(
+        raise UsageError(
             f"the password has {len(password)} characters",
             f"take one of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters",
         )
@@ -123,11 +122,11 @@ def read_accounts(path: Path) -> tuple[Account, ...]:
     return tuple(accounts)
 
 
-def replaced(accounts: Sequence[Account], fresh: Account) -> tuple[Account, ...]:
-    """The accounts with a new one. A role has one password, and any number of tokens."""
-    if isinstance(fresh, Token):
-        return (*accounts, fresh)
-    return (*(kept for kept in accounts if isinstance(kept, Token) or kept.role is not fresh.role), fresh)
+def with_account(text: str, fresh: Account) -> str:
+    """The text of a file with one more account. A role has one password, and any number of tokens."""
+    gives_way = f"{fresh.role.user}:scrypt:" if isinstance(fresh, Password) else None
+    kept = [line for line in text.splitlines() if gives_way is None or not line.startswith(gives_way)]
+    return "".join(f"{line}\n" for line in [*kept, fresh.line()])
 
 
 def _parse(line: str) -> Account:

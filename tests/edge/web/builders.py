@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from edge.counts import Counts
+from edge.sinks.base import Surroundings
+from edge.types import FrameResult
 from edge.web.access import Access
-from edge.web.accounts import Password, Role
+from edge.web.accounts import Password, Role, Token, token_digest
 from edge.web.app import build_app
+from edge.web.config import WebConfig
 from edge.web.network import NetworkConfig
 from edge.web.server import WebServer
+from edge.web.sink import WebSink
 
 PASSWORDS = {Role.ADMIN: "correct horse", Role.VIEWER: "only looking"}
 
@@ -79,3 +87,85 @@ def serving(groups, access: Access | None = None, **settings):
         yield Client(server.address.port)
     finally:
         server.stop()
+
+
+def write_passwords(folder: Path) -> Path:
+    """A file with both passwords of PASSWORDS and a token of each role (`tokens`)."""
+    path = folder / "passwords"
+    lines = [account.line() for account in accounts()]
+    for role in Role:
+        lines.append(Token(role, token_digest(token_of(role)), "test").line())
+    path.write_text("\n".join(lines))
+    path.chmod(0o600)
+    return path
+
+
+def token_of(role: Role) -> str:
+    return f"token-of-{role.user}"
+
+
+def basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+@dataclass
+class Feeder:
+    """Hands a result to the sink again and again, as the loop of a door does, each with a new frame index."""
+
+    sink: WebSink
+    result: FrameResult
+    rate: float = 20.0
+    index: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.sink.handle(self.result)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def show(self, result: FrameResult) -> None:
+        self.result = result
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(1 / self.rate):
+            self.index += 1
+            frame = self.result.frame and replace(self.result.frame, index=self.index)
+            self.sink.handle(replace(self.result, frame=frame))
+
+
+@dataclass
+class Pages:
+    """A door's pages, and a client of them."""
+
+    sink: WebSink
+    client: Client
+    counts: Counts
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.client.port}/"
+
+    def log_in(self, role: Role) -> Client:
+        """A client with the session of this role."""
+        answer = self.client.post("/login", f"password={PASSWORDS[role].replace(' ', '+')}".encode())
+        assert answer.status == 303, answer
+        return Client(self.client.port, {"Cookie": answer.cookie})
+
+
+@contextmanager
+def pages(door: str = "front", feed: FrameResult | None = None, **keys):
+    """The pages of a door on a free port. feed: a result that is handed over all the time."""
+    counts = Counts()
+    config = WebConfig(listen="127.0.0.1:0", **keys)
+    sink = WebSink(config, Surroundings(door, counts=counts))
+    feeder = Feeder(sink, feed) if feed is not None else None
+    try:
+        yield Pages(sink, Client(sink.server.address.port), counts)
+    finally:
+        if feeder:
+            feeder.stop()
+        sink.close()

@@ -7,8 +7,6 @@ import time
 
 import pytest
 
-pytest.importorskip("aiohttp", reason="aiohttp is not installed: the server was NOT tested")
-
 from edge.errors import SinkError
 from edge.web.access import Access
 from edge.web.answers import json_answer, read_body
@@ -16,6 +14,8 @@ from edge.web.app import Route, build_app
 from edge.web.network import Address, NetworkConfig
 from edge.web.server import WebServer
 from tests.edge.web.builders import serving
+
+pytest.importorskip("aiohttp", reason="aiohttp is not installed: the server was NOT tested")
 
 CONFIG = NetworkConfig(listen="127.0.0.1:0")
 
