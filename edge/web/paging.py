@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from string import Template
 
-FOLDER = "pages"
+FOLDER = Path(__file__).with_name("pages")
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -21,7 +21,7 @@ TYPES = {
 @cache
 def read_part(name: str) -> bytes:
     """A file of the pages."""
-    return (files("edge.web") / FOLDER / name).read_bytes()
+    return (FOLDER / name).read_bytes()
 
 
 def filled(name: str, values: Mapping[str, str]) -> str:
@@ -37,5 +37,5 @@ def etag(name: str) -> str:
 
 def public_parts() -> dict[str, str]:
     """Name -> Content-Type of the files that may be asked for."""
-    names = sorted(path.name for path in (files("edge.web") / FOLDER).iterdir())
-    return {name: TYPES[suffix] for name in names if (suffix := f".{name.rpartition('.')[2]}") in TYPES}
+    names = sorted(path.name for path in FOLDER.iterdir())
+    return {name: TYPES[suffix] for name in names if (suffix := Path(name).suffix) in TYPES}

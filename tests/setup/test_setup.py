@@ -110,9 +110,10 @@ def test_what_is_installed_is_whole():
         if path.is_file() and path.suffix not in (".py", ".pyc")
     }
     packed = {
-        ROOT / name.replace(".", "/") / file
+        path
         for name, files in declared["package-data"].items()
-        for file in files
+        for pattern in files
+        for path in (ROOT / name.replace(".", "/")).glob(pattern)
     }
     assert others == packed
 
