@@ -15,6 +15,8 @@ readonly UNIT="/etc/systemd/system/$SERVICE.service"
 readonly RULES="/etc/udev/rules.d/60-mask-edge-coral.rules"
 # The service runs with apt's Python, because apt's numpy, OpenCV and picamera2 belong to that one.
 readonly PYTHON="/usr/bin/python3"
+# Neither the caller's folder nor the caller's environment may say what a Python that runs as root imports.
+readonly ISOLATED="-IB"
 readonly COMMAND="/usr/local/bin/mask-edge"
 readonly CONFIG="/etc/mask-edge/config.toml"
 # The example configuration of the last installation. If today's differs, there are new settings to tell of.
@@ -126,7 +128,7 @@ check_architecture() {
 # check_python PYTHON
 check_python() {
     command -v "$1" >/dev/null || fail "python3 is missing; sudo apt install python3 python3-venv"
-    "$1" - "$MINIMUM" <<'PY' ||
+    "$1" "$ISOLATED" - "$MINIMUM" <<'PY' ||
 import sys
 sys.exit(sys.version_info[:2] < tuple(map(int, sys.argv[1].split("."))))
 PY
@@ -298,7 +300,7 @@ ensure_user() {
 
 # --- a version: what is in this folder, in a Python environment of its own below the prefix
 
-python_version() { "$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+python_version() { "$PYTHON" "$ISOLATED" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 # runtime_for PYTHON_VERSION: the TFLite runtime that was tested with apt's numpy of that Python.
 runtime_for() {
@@ -324,7 +326,7 @@ version_here() {
 pip_into() {
     local folder="$1"
     shift
-    "$folder/bin/python" -m pip install \
+    "$folder/bin/python" "$ISOLATED" -m pip install \
         --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
 }
 
@@ -338,7 +340,7 @@ build() {
     mkdir "$folder"
     printf 'begun\n' >"$folder/$MARK"
     say "building $folder (a few minutes on a Raspberry Pi)"
-    "$PYTHON" -m venv --system-site-packages "$folder"
+    "$PYTHON" "$ISOLATED" -m venv --system-site-packages "$folder"
     # Built from a copy: setuptools would leave files in the source folder. pyproject.toml names README.md.
     mkdir "$scratch/source"
     tar -C "$HERE" --exclude=__pycache__ -cf - README.md "${PARTS[@]}" | tar -C "$scratch/source" -xf -
@@ -347,6 +349,8 @@ build() {
     pip_into "$folder" --no-deps "$scratch/source"
     ensure_simplejpeg "$folder"
     check_libraries "$folder"
+    # Also where somebody else's environment comes along with sudo.
+    sed -i "1s|^#!$folder/bin/python[0-9.]*\$|& -I|" "$folder/bin/mask-edge"
     # Write everything to the card before the mark: after a power cut there must be no mark without the files.
     sync --file-system "$folder"
     printf 'complete\n' >"$folder/$MARK"
@@ -354,14 +358,14 @@ build() {
 
 # It says whether a JPEG is whole. With picamera2 it comes from apt. Without it other signs have to do.
 ensure_simplejpeg() {
-    if "$1/bin/python" -I -c 'import simplejpeg' 2>/dev/null; then return; fi
+    if "$1/bin/python" "$ISOLATED" -c 'import simplejpeg' 2>/dev/null; then return; fi
     pip_into "$1" --no-deps --only-binary :all: 'simplejpeg>=1.8' ||
         say "simplejpeg cannot be installed: fewer of the damaged JPEGs will be noticed"
 }
 
 # picamera2 and OpenCV are built against apt's numpy; another one in the environment would break them.
 check_libraries() {
-    "$1/bin/python" - <<'PY' || fail "numpy or OpenCV is not apt's, see above; nothing was switched over"
+    "$1/bin/python" "$ISOLATED" - <<'PY' || fail "numpy or OpenCV is not apt's, see above; nothing was switched over"
 import sys
 import cv2, numpy
 wrong = [m.__name__ for m in (cv2, numpy) if m.__file__.startswith((sys.prefix, "/usr/local"))]
@@ -766,7 +770,7 @@ as_root() {
 }
 
 ensure_venv_module() {
-    python3 -c 'import ensurepip, venv' 2>/dev/null && return
+    python3 "$ISOLATED" -c 'import ensurepip, venv' 2>/dev/null && return
     command -v apt-get >/dev/null ||
         fail "Python's venv module is missing; install it with your package manager"
     say "installing python3-venv"
@@ -785,9 +789,9 @@ install_here() {
         say "already installed: $VENV"
         return
     fi
-    [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV"
+    [ -x "$VENV/bin/python" ] || python3 "$ISOLATED" -m venv "$VENV"
     say "installing mask-edge[$extras] into $VENV (some minutes the first time)"
-    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable "${HERE}[$extras]"
+    "$VENV/bin/python" "$ISOLATED" -m pip install --quiet --disable-pip-version-check --editable "${HERE}[$extras]"
     printf '%s\n' "$now" >"$stamp"
 }
 
@@ -796,7 +800,7 @@ demo() {
     install_here cpu
     say "the built-in scene: somebody comes without a mask, puts one on, wears it wrong, mends it, leaves"
     cd "$HERE"
-    "$VENV/bin/python" -m edge demo
+    "$VENV/bin/python" "$ISOLATED" -m edge demo
 }
 
 run_tests() {
@@ -804,6 +808,20 @@ run_tests() {
     install_here test,training,lint
     cd "$HERE"
     "$VENV/bin/python" -m pytest "$@"
+}
+
+# What the caller's folder and environment hold has no say in what is done as root. The network's settings
+# stay: proxies, and where pip finds packages.
+leave_the_caller() {
+    local name
+    cd /
+    [ "$(id -u)" != 0 ] || export HOME=/root
+    for name in $(compgen -e); do
+        case "$name" in
+            PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_CERT | PIP_PROXY | PIP_TIMEOUT) ;;
+            PYTHON* | PIP_* | MASK_EDGE_*) unset "$name" ;;
+        esac
+    done
 }
 
 # --- command line
@@ -842,10 +860,15 @@ main() {
     prefix="${prefix:-$(installed_prefix)}"
     prefix="${prefix:-/opt/mask-edge}"
     trap on_exit EXIT
-    export PYTHONDONTWRITEBYTECODE=1
     case "$action" in
-        install) install_service ;;
-        uninstall) uninstall ;;
+        install)
+            leave_the_caller
+            install_service
+            ;;
+        uninstall)
+            leave_the_caller
+            uninstall
+            ;;
         demo) demo ;;
     esac
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError, ModelError
-from edge.inference.card import FORMAT, card_path, sha256_of
+from edge.inference.card import FORMAT, OWN_HASH, card_path, own_sha256, sha256_of
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import MEAN, STD
 from training.runs import CONFIG, MODEL, read_config
@@ -73,11 +73,12 @@ def today() -> str:
 
 
 def write_card(model: Path, card: Mapping[str, Any]) -> Path:
-    """Write the card beside its model; returns its path."""
+    """Write the card beside its model, with a hash of the card itself; returns its path."""
     path = card_path(model)
-    first = ("format", "name", "task", "sha256", "bytes", "created", "input")
-    ordered = {key: card[key] for key in first}
-    ordered |= {key: value for key, value in card.items() if key not in first}
+    first = ("format", "name", "task", "sha256", OWN_HASH, "bytes", "created", "input")
+    content = {**card, OWN_HASH: own_sha256(json.loads(json.dumps(card)))}
+    ordered = {key: content[key] for key in first}
+    ordered |= {key: value for key, value in content.items() if key not in first}
     path.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 

@@ -20,6 +20,7 @@ LAYERS = (
     (
         "edge.optional",
         "edge.writing",
+        "edge.regular",
         "edge.host",
         "edge.counts",
         "edge.config.option",

@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 
 from edge.commands.options import Commands
-from edge.config.reading import as_tables, as_toml, example, load_config
-from edge.errors import ConfigError, UsageError
+from edge.config.reading import Config, as_tables, as_toml, example, load_config
+from edge.errors import ConfigError, MaskEdgeError, ModelError, UsageError
+from edge.host.installation import is_service_config, work_where_the_service_does
 from edge.host.logs import report_error
 
 
@@ -45,15 +46,37 @@ def handle(arguments: argparse.Namespace) -> int:
 
 
 def check(path: Path) -> int:
-    """Print whether a file is fine; each mistake is a line on stderr. Returns the exit code."""
+    """Print whether a file is fine, or each of its mistakes on stderr. Returns the exit code."""
     try:
         config = load_config(path, os.environ)
+        mistakes = _model_mistakes(path, config)
     except ConfigError as error:
-        for mistake in error.mistakes[:-1]:
-            report_error(str(mistake))
-        raise error.mistakes[-1] if error.mistakes else error from None
+        mistakes = error.mistakes or (error,)
+    for mistake in mistakes:
+        report_error(str(mistake))
+    if mistakes:
+        return ConfigError.exit_code
     print(f"{path}: fine")
     hint = config.source.uri.hint
     if hint:
         print(f"{path}: source.uri: {hint}")
     return 0
+
+
+def _model_mistakes(path: Path, config: Config) -> tuple[MaskEdgeError, ...]:
+    """What is wrong with the model files that the configuration names, as the service sees them."""
+    from edge.doctor.software import hidden_model, model_paths
+    from edge.inference.card import load_card
+
+    service = is_service_config(path)
+    if service:
+        work_where_the_service_does()
+    mistakes: list[MaskEdgeError] = []
+    for model in model_paths(config):
+        hidden = hidden_model(model) if service else None
+        try:
+            load_card(model)
+            mistakes += [ModelError(*hidden)] if hidden else []
+        except ModelError as error:
+            mistakes.append(error)
+    return tuple(mistakes)

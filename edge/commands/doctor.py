@@ -6,6 +6,7 @@ import argparse
 import os
 
 from edge.commands.options import Commands
+from edge.host.installation import is_service_config, work_where_the_service_does
 
 
 def add_to(commands: Commands) -> None:
@@ -25,6 +26,8 @@ def handle(arguments: argparse.Namespace) -> int:
     from edge.doctor.report import all_checks, make_context, run_doctor
 
     context = make_context(arguments.config, os.environ)
+    if is_service_config(context.config_path):
+        work_where_the_service_does()
     return run_doctor(
         context, arguments.quick, arguments.json, lambda line: print(line, flush=True), all_checks()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import traceback
@@ -19,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 fine, 1 failed, 2 usage, 78 bad configuration."""
     arguments = build_parser().parse_args(argv)
     sys.excepthook = _show_traceback
+    if os.environ.get("PYTHONFAULTHANDLER") and not faulthandler.is_enabled():
+        faulthandler.enable()  # `python -I` does not read the variable
     code = run_to_exit_code(lambda: arguments.handler(arguments), report_error, arguments.debug)
     if not flush_log() or any_stuck():
         os._exit(code)  # an orderly exit would hang: in a log that nobody reads, or closing the camera

@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import os
 import re
-import stat
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -32,6 +30,7 @@ from edge.config.tables import (
 from edge.config.values import checked, shown, shown_name
 from edge.errors import ConfigError
 from edge.redact import HIDDEN
+from edge.regular import read_regular
 from edge.sinks import kinds
 from edge.sinks.base import SinkKind
 
@@ -127,8 +126,9 @@ def _together(mistakes: Sequence[ConfigError]) -> ConfigError:
 
 def read_file(path: Path) -> Tables:
     """The tables of a TOML file, unchecked. Raises ConfigError."""
+    content = _read(path)
     try:
-        data = tomllib.loads(_read_text(path))
+        data = tomllib.loads(content.decode("utf-8-sig"))  # some editors write a byte order mark
     except RecursionError as error:
         raise ConfigError(f"{path}: not valid TOML (too many brackets inside each other)") from error
     except ValueError as error:  # TOML's own errors, wrong UTF-8, a number of too many digits
@@ -140,25 +140,14 @@ def read_file(path: Path) -> Tables:
     return data
 
 
-def _read_text(path: Path) -> str:
-    """A configuration file as text, without the byte order mark of some editors. Raises ConfigError."""
-    start = "`python -m edge config example` prints one to start from"
+def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # a pipe must not be waited for
+        return read_regular(path, MOST_BYTES)
     except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else "") or f"{error}: no configuration"
         raise ConfigError(
-            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})", start
+            f"{path}: cannot be read ({why})", "`python -m edge config example` prints one to start from"
         ) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ConfigError(f"{path}: not a regular file", start)
-    with os.fdopen(descriptor, "rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ConfigError(f"{path}: larger than {MOST_BYTES // 2**20} MB, no configuration", start)
-    return data.decode("utf-8-sig")
 
 
 def example() -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from importlib import metadata
@@ -124,7 +125,12 @@ def probe_coral(config: Config) -> dict[str, Any]:
 PROBES = {"models": probe_models, "camera": probe_camera, "coral": probe_coral}
 
 
-def main(what: str, configuration: str) -> None:
+def main(words: Sequence[str]) -> None:
+    """Print the answer to the one word, which is one of PROBES. stdin: the configuration, as JSON."""
+    look(words[0], sys.stdin.read())
+
+
+def look(what: str, configuration: str) -> None:
     """Print the answer, or {"error": what is wrong, "cure": what to do}."""
     try:
         answer = PROBES[what](load_config(None, {}, json.loads(configuration)))

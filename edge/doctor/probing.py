@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 from edge.config.reading import as_tables
 from edge.doctor import probe
 from edge.doctor.check import Context
-from edge.host.packages import packages_folder
-
-CODE = (
-    f"import sys; sys.path.insert(0, {str(packages_folder())!r}); "
-    f"from {probe.__name__} import main; main(sys.argv[1], sys.stdin.read())"
-)
+from edge.host.children import module_command
 
 
 def run_probe(context: Context, what: str, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -25,7 +19,7 @@ def run_probe(context: Context, what: str, timeout: float) -> subprocess.Complet
     timeout: seconds. Raises subprocess.TimeoutExpired.
     """
     return context.machine.run(
-        [sys.executable, "-P", "-c", CODE, what], timeout, json.dumps(as_tables(context.config, secrets=True))
+        module_command(probe, what), timeout, json.dumps(as_tables(context.config, secrets=True))
     )
 
 

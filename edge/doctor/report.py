@@ -15,6 +15,7 @@ from edge.doctor.check import Check, Context, guarded
 from edge.doctor.service import read_service
 from edge.errors import ConfigError
 from edge.host.findings import Finding, Status
+from edge.host.installation import CONFIG
 from edge.host.machine import Machine
 from edge.sinks import kinds
 from edge.sinks.base import SinkKind
@@ -42,9 +43,6 @@ STATE_CHECKS = (
 )
 """The checks after those of the sinks."""
 
-INSTALLED_CONFIG = Path("etc/mask-edge/config.toml")
-"""Below the root: the configuration of the service. The doctor reads it where no other is named."""
-
 
 def all_checks() -> tuple[Check, ...]:
     """Every check, in the order of the report; each kind of sink that can be checked brings its own."""
@@ -65,7 +63,7 @@ def make_context(config_path: Path | None, environment: Mapping[str, str], root:
 
     A configuration that is wrong is a finding, not the end: the other checks go on with the defaults.
     """
-    installed = root / INSTALLED_CONFIG
+    installed = root / CONFIG
     path = config_path or (installed if installed.is_file() else None)
     machine = Machine(root=root)
     try:

@@ -10,8 +10,9 @@ from pathlib import Path
 from edge.config.reading import Config
 from edge.doctor.check import Context
 from edge.doctor.probing import last_json, run_probe
-from edge.errors import MaskEdgeError
+from edge.errors import Advice, MaskEdgeError
 from edge.host.findings import AGAIN, Finding, fail, fail_for, ok, warn
+from edge.host.installation import STATE, hidden_from_service, is_service_config
 from edge.inference.card import load_card
 from edge.inference.shipped import asked_detector, classifier_path, falls_back
 from edge.optional import installed
@@ -43,7 +44,22 @@ def check_models(context: Context) -> Finding:
         cards = [load_card(path) for path in paths]
     except MaskEdgeError as error:
         return fail_for(error)
+    if is_service_config(context.config_path, context.machine.root):
+        hidden = [advice for advice in map(hidden_model, paths) if advice]
+        if hidden:
+            return fail(*hidden[0])
     return ok(", ".join(f"{card.path.name} ({card.task}, SHA-256 {card.sha256[:8]})" for card in cards))
+
+
+def hidden_model(path: Path) -> Advice | None:
+    """What it means that the service cannot see a model; None where it can."""
+    hidden = hidden_from_service(path)
+    if hidden is None:
+        return None
+    return Advice(
+        f"{path}: the service sees nothing in {hidden}",
+        f"copy model and card to /{STATE}, and name that path",
+    )
 
 
 def check_opencv(context: Context) -> Finding:

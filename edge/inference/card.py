@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ModelError
+from edge.host.installation import STATE, hidden_from_service, in_service
+from edge.inference.card_fields import CardError, Fields, pair
 from edge.preprocess import CROP_MARGIN, MEAN, STD
+from edge.regular import read_regular
 from edge.types import Label
 
 FORMAT = 1
 """The version of the cards' form that is read here."""
 
-MOST_BYTES = 2**20
-"""A card has some kilobytes."""
+OWN_HASH = "card_sha256"
+"""A card's key that holds the SHA-256 of its other content; checked where it is there."""
 
-MOST_PIXELS = 4096
-"""Width and height of a model's input."""
+MOST_CARD_BYTES, MOST_MODEL_BYTES = 2**20, 2**29
+SIDE = (8, 4096)
+"""Pixels of an input picture's side."""
 
 SMALLEST = 1e-6
 """Of what must be above zero."""
@@ -96,126 +100,124 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def own_sha256(card: Mapping[str, Any]) -> str:
+    """Hexadecimal SHA-256 of a card's content without `card_sha256`; order and layout do not count."""
+    content = {key: value for key, value in card.items() if key != OWN_HASH}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def load_card(model: Path | str) -> ModelCard:
     """Read and check the card of a model file.
 
     Raises ModelError, which names the file, what is wrong, and what to do.
     """
     model = Path(model)
-    if not model.is_file():
-        raise ModelError(f"{model}: no such model", "give the path of a .tflite file")
-    if model.read_bytes()[4:8] != b"TFL3":
+    content = _content(model, MOST_MODEL_BYTES, _advice(model))
+    if content is None:
+        raise ModelError(f"{model}: no such model", _advice(model) or "give the path of a .tflite file")
+    if content[4:8] != b"TFL3":
         raise ModelError(f"{model}: not a TFLite file", "make one with `python -m convert.quantize`")
     path = card_path(model)
-    if not path.is_file():
+    text = _content(path, MOST_CARD_BYTES, _advice(path))
+    if text is None:
         raise ModelError(
             f"{model}: its card {path.name} is missing",
             "copy both files, or write a card as models/README.md shows",
         )
-    card = _read(model, path)
-    if sha256_of(model) != card.sha256:
+    card = _read(model, path, text)
+    if hashlib.sha256(content).hexdigest() != card.sha256:
         raise ModelError(f"{model}: its SHA-256 is not the one on {path.name}", COPY_AGAIN)
     return card
 
 
-def _read(model: Path, path: Path) -> ModelCard:
+def _content(path: Path, most_bytes: int, advice: str) -> bytes | None:
+    """A file's bytes; None where there is no file. Raises ModelError."""
     try:
-        return _parse(model, json.loads(_text(path)))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        cause = f"lacks {error}" if isinstance(error, KeyError) else error
-        raise ModelError(f"{path}: not a usable model card ({cause})", "see models/README.md") from error
+        return read_regular(path, most_bytes)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        cure = advice or "check the path, and who may read it"
+        raise ModelError(f"{path}: cannot be read ({why})", cure) from error
 
 
-def _text(path: Path) -> str:
-    """A card's text. Raises ValueError for what is no text, or too much of it; ModelError for no access."""
+def _advice(path: Path) -> str:
+    """What to do about a file that the service does not see; empty where this is no matter of its sandbox."""
+    hidden = hidden_from_service(path) if in_service() else None
+    return f"the service sees nothing in {hidden}: copy model and card to /{STATE}" if hidden else ""
+
+
+def _read(model: Path, path: Path, text: bytes) -> ModelCard:
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})", "check its permissions") from error
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"larger than {MOST_BYTES // 2**20} MB")
-    return data.decode("utf-8-sig")
+        return _parse(model, Fields.parse(text.decode("utf-8-sig")))
+    except ValueError as error:
+        raise ModelError(f"{path}: not a usable model card ({error})", "see models/README.md") from error
 
 
-def _parse(model: Path, data: Mapping[str, Any]) -> ModelCard:
-    if data["format"] != FORMAT:
-        raise ValueError(f"format {data['format']}, this version reads {FORMAT}")
-    entry = data["input"]
-    if (entry["colour"], entry["mean"], entry["std"]) != ("RGB", MEAN, STD):
-        raise ValueError(f"input must be RGB with mean {MEAN} and std {STD}")
-    task = data["task"]
+def _parse(model: Path, data: Fields) -> ModelCard:
+    if data.value("format") != FORMAT:
+        raise CardError(f"format {data.value('format')!r:.20}, this version reads {FORMAT}")
+    if OWN_HASH in data and data.sha256(OWN_HASH) != own_sha256(data.data):
+        raise CardError(f"it was changed after it was written; if you meant to, take {OWN_HASH} out of it")
+    entry = data.table("input")
+    if (entry.value("colour"), entry.value("mean"), entry.value("std")) != ("RGB", MEAN, STD):
+        raise CardError(f"input must be RGB with mean {MEAN} and std {STD}")
+    task = data.text("task")
     if task not in ("classification", "detection"):
-        raise ValueError(f"task {task!r} is neither classification nor detection")
+        raise CardError(f"task {task!r} is neither classification nor detection")
     return ModelCard(
         path=model,
-        name=str(data["name"]),
+        name=data.text("name"),
         task=task,
-        sha256=str(data["sha256"]),
-        width=_whole(entry["width"], "width", 1, MOST_PIXELS),
-        height=_whole(entry["height"], "height", 1, MOST_PIXELS),
-        labels=_parse_labels(data["labels"]) if task == "classification" else (),
-        crop_margin=_number(data.get("crop_margin", CROP_MARGIN), "crop_margin", 0, 1),
-        detector=_parse_detector(data["detector"]) if task == "detection" else None,
-        compiled_from=str(data.get("edgetpu", {}).get("source_sha256", "")),
+        sha256=data.sha256("sha256"),
+        width=entry.whole("width", *SIDE),
+        height=entry.whole("height", *SIDE),
+        labels=_parse_labels(data) if task == "classification" else (),
+        crop_margin=data.number("crop_margin", 0, 1, CROP_MARGIN),
+        detector=_parse_detector(data.table("detector")) if task == "detection" else None,
+        compiled_from=data.table("edgetpu").sha256("source_sha256") if "edgetpu" in data else "",
     )
 
 
-def _parse_labels(names: Sequence[str]) -> tuple[Label, ...]:
-    """The classes. A class named twice would let a bare face pass, one without a mask must be among them."""
-    labels = tuple(Label(name) for name in names)
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"labels {', '.join(labels)}: one is there twice")
-    if Label.UNKNOWN in labels:
-        raise ValueError(f"label {Label.UNKNOWN} is no class of a model")
-    missing = {Label.WITH_MASK, Label.WITHOUT_MASK} - set(labels)
+def _parse_labels(data: Fields) -> tuple[Label, ...]:
+    """A classifier that cannot tell a mask from none, or whose labels repeat, must open no door."""
+    names = list(data.rows("labels"))
+    known = [label for label in Label if label is not Label.UNKNOWN]
+    if Label.UNKNOWN in names:
+        raise CardError(f"labels: {Label.UNKNOWN} is no class of a model")
+    odd = [name for name in names if name not in known]
+    if odd:
+        raise CardError(f"labels: {odd[0]!r:.40} is none of {', '.join(known)}")
+    if len(set(names)) < len(names):
+        raise CardError("labels: one is there twice")
+    missing = [label for label in (Label.WITH_MASK, Label.WITHOUT_MASK) if label not in names]
     if missing:
-        raise ValueError(f"labels lack {', '.join(sorted(missing))}")
-    return labels
+        raise CardError(f"labels lack {' and '.join(missing)}")
+    return tuple(Label(name) for name in names)
 
 
-def _parse_detector(data: Mapping[str, Any]) -> DetectorCard:
-    outputs = data["outputs"]
+def _parse_detector(data: Fields) -> DetectorCard:
+    outputs = data.text("outputs")
     if outputs not in ("raw", "postprocessed"):
-        raise ValueError(f"detector outputs {outputs!r} are neither raw nor postprocessed")
+        raise CardError(f"detector outputs {outputs!r} are neither raw nor postprocessed")
     raw = outputs == "raw"
-    centre, size = data["variances"] if raw else (1.0, 1.0)
-    levels = tuple(_parse_level(level) for level in data["levels"]) if raw else ()
+    levels = tuple(_parse_level(level) for level in data.tables("levels", 16)) if raw else ()
     if raw and not levels:
-        raise ValueError("a raw detector needs a level")
+        raise CardError("a raw detector needs a level")
     return DetectorCard(
         outputs=outputs,
         levels=levels,
-        variances=(_number(centre, "variances", SMALLEST, 10), _number(size, "variances", SMALLEST, 10)),
-        score_threshold=_number(data["score_threshold"], "score_threshold", 0, 1),
-        iou_threshold=_number(data["iou_threshold"], "iou_threshold", 0, 1) if raw else 1.0,
-        face_class=_whole(data.get("face_class", 0), "face_class", 0, 2**31),
-        output_names={str(key): str(name) for key, name in data.get("output_names", {}).items()},
+        variances=data.pair("variances", SMALLEST, 10) if raw else (1.0, 1.0),
+        score_threshold=data.number("score_threshold", 0, 1),
+        iou_threshold=data.number("iou_threshold", 0, 1) if raw else 1.0,
+        face_class=data.whole("face_class", 0, 10_000) if "face_class" in data else 0,
+        output_names=data.names("output_names", ("boxes", "classes", "scores", "count")),
     )
 
 
-def _parse_level(data: Mapping[str, Any]) -> Level:
-    sizes = tuple(
-        (
-            _number(width, "sizes", SMALLEST, 10 * MOST_PIXELS),
-            _number(height, "sizes", SMALLEST, 10 * MOST_PIXELS),
-        )
-        for width, height in data["sizes"]
-    )
+def _parse_level(data: Fields) -> Level:
+    sizes = tuple(pair(size, SMALLEST, 4 * SIDE[1], f"{data.where}sizes") for size in data.rows("sizes"))
     if not sizes:
-        raise ValueError("a level needs an anchor size")
-    return Level(_whole(data["stride"], "stride", 1, MOST_PIXELS), sizes)
-
-
-def _whole(value: object, name: str, least: int, most: int) -> int:
-    """A whole number between two bounds. Raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}")
-    return value
-
-
-def _number(value: object, name: str, least: float, most: float) -> float:
-    """A finite number between two bounds. Raises ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise ValueError(f"{name} must be a number from {least:g} to {most:g}")
-    return float(value)
+        raise CardError("a level needs an anchor size")
+    return Level(data.whole("stride", 1, SIDE[1]), sizes)

@@ -140,7 +140,7 @@ def test_no_way_out_shows_it(tmp_path, monkeypatch, logged, uri, secrets, wait):
         object.__setattr__(context.machine, "service", service)
         said.append(str(camera.check_camera(context)))
     monkeypatch.setattr(probe, "FIRST_FRAME_S", 0.05)
-    probe.main("camera", json.dumps({"source": {"uri": uri}}))
+    probe.look("camera", json.dumps({"source": {"uri": uri}}))
     out, err = logged.readouterr()
     everything = "\n".join([*said, out, err])
     shown = everything.replace(str(tmp_path), "").replace("interpreter", "")

@@ -9,13 +9,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.host.packages import packages_folder
+from edge.host.children import module_command
 from edge.inference.coral import worker
 from edge.inference.coral.arena import ModelSlots, TensorValues, lay_out, new_memory, to_json
 from edge.inference.interpreter import TFLiteModel
@@ -150,13 +149,10 @@ def _spawn(job: str, *descriptors: int) -> subprocess.Popen[bytes]:
 
     What the library prints is shown only with --debug.
     """
-    command = [sys.executable, "-m", worker.__name__, job, *map(str, descriptors)]
-    path = os.pathsep.join([str(packages_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
     quiet = None if logging.getLogger().isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
     return subprocess.Popen(
-        command,
+        module_command(worker, job, *map(str, descriptors)),
         pass_fds=descriptors,
-        env=os.environ | {"PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=quiet,

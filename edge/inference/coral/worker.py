@@ -1,4 +1,4 @@
-"""The child process that owns the Edge TPU: `python -m edge.inference.coral.worker JOB SOCKET MEMORY`.
+"""The child process that owns the Edge TPU: `main([JOB, SOCKET, MEMORY])`.
 
 libedgetpu crashes, aborts and hangs (google-coral/edgetpu#812, #766, blakeblackshear/frigate#3808). In this
 process a crash ends nothing else.
@@ -15,7 +15,6 @@ import json
 import mmap
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -176,7 +175,3 @@ def main(arguments: list[str]) -> None:
             work(job, channel, mmap.mmap(int(arguments[2]), 0))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the parent has gone
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from edge.errors import MissingLibraryError, SinkError
+from edge.host.children import python_command
 from edge.optional import import_cv2
 from edge.sinks.window.config import WindowConfig
 from edge.sinks.window.signboard import draw_signboard
@@ -100,7 +100,7 @@ def _desktop_that_works() -> Iterator[None]:
     goes, and would refuse ours meanwhile. Raises SinkError.
     """
     pipe = subprocess.PIPE
-    child = subprocess.Popen([sys.executable, "-c", PROBE], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    child = subprocess.Popen(python_command(PROBE), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert child.stdout is not None
     time_limit = threading.Timer(PROBE_LIMIT_S, child.kill)
     time_limit.start()

@@ -125,7 +125,7 @@ def test_the_card_is_the_sources_with_what_is_new(compiler, model_copy, out):
     card, before = (json.loads(path.with_suffix(".json").read_text()) for path in (made, source))
     changed = {key for key in card if card[key] != before.get(key)}
     assert changed >= {"name", "sha256", "bytes", "compiled_for", "edgetpu"}
-    assert changed <= {"name", "sha256", "bytes", "created", "compiled_for", "edgetpu"}
+    assert changed <= {"name", "sha256", "card_sha256", "bytes", "created", "compiled_for", "edgetpu"}
     assert set(before) <= set(card)
     assert card["compiled_for"] == "edgetpu"
     facts = card["edgetpu"]

@@ -154,5 +154,5 @@ def test_an_ai_camera_is_not_opened_by_the_doctor(monkeypatch):
 
 def test_the_probe_of_a_missing_camera_is_one_line(capsys):
     config = load_config(None, {"MASK_EDGE_SOURCE_URI": "/dev/video99"})
-    probe.main("camera", json.dumps(as_tables(config)))
+    probe.look("camera", json.dumps(as_tables(config)))
     assert json.loads(capsys.readouterr().out)["error"].startswith("usb:99: no device /dev/video99")
