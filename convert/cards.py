@@ -12,6 +12,7 @@ from edge.errors import DataError, ModelError
 from edge.inference.card import FORMAT, OWN_HASH, card_path, own_sha256, sha256_of
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import MEAN, STD
+from training.datasets.jsonfiles import read_json
 from training.runs import CONFIG, MODEL, read_config
 
 INTENDED_USE = (
@@ -104,10 +105,7 @@ def read_notes(path: Path | None) -> dict[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})", "correct --notes") from error
+    notes = read_json(path, "correct --notes")
     if not isinstance(notes, dict):
         raise DataError(
             f"{path}: not a JSON object", 'write it as {"training_data": "...", "licence": "..."}'

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from convert.bias import round_weights
@@ -32,7 +31,7 @@ from training.classifier.evaluate import (
 from training.classifier.metrics import Scores, Truth, classification_metrics
 from training.datasets.samples import Sample, present_labels, read_samples
 from training.datasets.splits import read_split
-from training.runs import MODEL, SPLIT
+from training.runs import MODEL, SPLIT, load_keras_model
 
 ROUNDING_CROPS = 96
 """Calibration crops over which bias correction measures the means.
@@ -82,7 +81,7 @@ def quantise_classifier(arguments: argparse.Namespace, config: dict[str, Any]) -
     groups = read_split(split) if split.is_file() else {}
     trained_on = [sample for sample in samples if groups.get(sample.group, "train") == "train"]
     calibration = draw_evenly(trained_on, arguments.calibration, arguments.seed)
-    model = keras.models.load_model(arguments.model / MODEL, compile=False)
+    model = load_keras_model(arguments.model / MODEL)
     crops = calibration_crops(calibration, config["size"])
     round_weights(model, crops[:ROUNDING_CROPS])
     arguments.out.write_bytes(quantise_model(model, crops))

@@ -18,6 +18,7 @@ from convert.edgetpu.outcomes import Outcome, compile_models, share
 from convert.edgetpu.verdicts import ON_CHIP_BYTES
 from convert.tables import format_table
 from edge.errors import UsageError
+from training.arguments import positive
 from training.commands import run_command
 
 
@@ -131,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--timeout",
-        type=float,
+        type=positive,
         default=600,
         metavar="S",
         help="seconds after which the compiler is ended; version 16.0 gives up after 180 "

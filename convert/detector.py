@@ -30,7 +30,7 @@ from training.detector.metrics import average_precision, best_threshold
 from training.detector.network import build_detector
 from training.detector.shape import DetectorShape, read_shape, shape_entry
 from training.detector.trunks import LIGHT, TRUNKS
-from training.runs import MODEL, SPLIT
+from training.runs import MODEL, SPLIT, load_keras_model
 
 WHAT_IS_MEASURED = (
     "AP by pycocotools at IoU 0.35 and 0.50, recall at the score threshold and IoU 0.35; "
@@ -81,7 +81,7 @@ def detector_at(
     if size is not None:
         shape = replace(shape, width=size[0], height=size[1])
     model = build_detector(shape, config["width"], trunk=_trunk(config))
-    model.set_weights(keras.models.load_model(run / MODEL, compile=False).get_weights())
+    model.set_weights(load_keras_model(run / MODEL).get_weights())
     return model, shape
 
 
@@ -158,6 +158,7 @@ def verify_detector(arguments: argparse.Namespace) -> dict[str, Any]:
     compiled, why = run_on_edgetpu(quantised.model, lambda: judge_files(quantised.find, readable)[0])
     report: dict[str, Any] = {
         "n": len(readable),
+        "faces": sum(int(np.sum(~picture.ignored)) for picture in expected),
         "agreement": box_agreement(expected, got, quantised.threshold),
         "float": _precision(expected),
         "int8": _precision(got),

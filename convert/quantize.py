@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import DataError, ModelError
-from training.arguments import input_size
+from training.arguments import at_least, input_size
 from training.commands import run_command
-from training.runs import CONFIG
+from training.paths import check_paths
+from training.runs import CONFIG, run_folder
 
 TASKS = ("classification", "detection")
 
@@ -21,9 +22,15 @@ TASKS = ("classification", "detection")
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from convert.cards import read_run, write_card
+    from edge.inference.card import card_path
 
+    check_paths(arguments)
+    arguments.model = run_folder(arguments.model)
     if arguments.out.suffix != ".tflite":
         raise DataError(f"{arguments.out}: not the name of a .tflite file", "let --out end in .tflite")
+    for path in (arguments.out, card_path(arguments.out)):
+        if path.exists() or path.is_symlink():
+            raise DataError(f"{path}: exists already", "remove it or choose another --out")
     config = read_run(arguments.model)
     task = config.get("task")
     if task not in TASKS:
@@ -57,11 +64,24 @@ def _quantise(arguments: argparse.Namespace, config: dict[str, Any]) -> tuple[di
     return card, classifier_summary(card)
 
 
+def _what_is_kept(arguments: argparse.Namespace) -> str:
+    """What an interrupted conversion leaves."""
+    if arguments.out.exists():
+        return f"{arguments.out} has no figures yet: remove it and begin again"
+    return "nothing is kept: begin again"
+
+
 def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m convert.quantize", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--model", type=Path, required=True, metavar="RUN", help="folder of a finished training")
+    add(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder of a finished training",
+    )
     add(
         "--data",
         nargs="+",
@@ -90,7 +110,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--calibration",
-        type=int,
+        type=at_least(1),
         default=300,
         metavar="N",
         help="pictures to calibrate with (default: %(default)s)",
@@ -101,9 +121,14 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE.json",
         help="more entries for the card: training_data, licence, ...",
     )
-    add("--seed", type=int, default=0, help="of the choice of calibration pictures (default: %(default)s)")
+    add(
+        "--seed",
+        type=at_least(0),
+        default=0,
+        help="chooses the calibration pictures (default: %(default)s)",
+    )
     return parser
 
 
 if __name__ == "__main__":
-    run_command(build_parser(), main)
+    run_command(build_parser(), main, kept=_what_is_kept)

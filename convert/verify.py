@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+from training.arguments import at_least, not_negative, share
 from training.commands import run_command
+from training.paths import check_paths
+from training.runs import model_file
+
+CHANCE = 0.05
+"""A model that keeps the bound fails with this chance, because of the pictures that were drawn."""
 
 WORST = 12
 """Layers in the table; --json has all of them."""
@@ -23,6 +30,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from edge.inference.card import load_card
 
+    check_paths(arguments)
+    arguments.float = model_file(arguments.float)
     detection = arguments.int8.is_file() and load_card(arguments.int8).task == "detection"
     report = _verify_detection(arguments) if detection else _verify_classification(arguments)
     if arguments.json:
@@ -45,9 +54,31 @@ def _verify_classification(arguments: argparse.Namespace) -> dict[str, Any]:
 
     report = verify_classifier(arguments)
     bound = arguments.min_agreement
+    allowed = 1 - by_chance(report["n"], 1 - bound) / report["n"]
     compiled = report["edgetpu"]
-    ok = report["agreement"] >= bound and (not compiled["compared"] or compiled["agreement"] >= bound)
-    return report | {"bound": bound, "ok": ok}
+    ok = report["agreement"] >= allowed and (not compiled["compared"] or compiled["agreement"] >= allowed)
+    return report | {"bound": bound, "allowed": allowed, "ok": ok}
+
+
+def by_chance(count: int, share: float) -> int:
+    """How many of `count` pictures may differ where a share, 0..1, of all may.
+
+    The largest number that a model which keeps the bound reaches in more than CHANCE of the draws of so many
+    pictures (binomial distribution), and never less than the share itself.
+    """
+    if share <= 0 or share >= 1:
+        return math.floor(count * share)
+    number, above = 0, 1 - _binomial(0, count, share)
+    while number < count and above > CHANCE:
+        number += 1
+        above -= _binomial(number, count, share)
+    return max(number, math.floor(count * share + 1e-9))
+
+
+def _binomial(number: int, count: int, share: float) -> float:
+    """The chance of exactly `number` of `count`. By logarithms: powers would become 0 for many pictures."""
+    ways = math.lgamma(count + 1) - math.lgamma(number + 1) - math.lgamma(count - number + 1)
+    return math.exp(ways + number * math.log(share) + (count - number) * math.log1p(-share))
 
 
 def _verify_detection(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -57,19 +88,22 @@ def _verify_detection(arguments: argparse.Namespace) -> dict[str, Any]:
     report = verify_detector(arguments)
     bound = arguments.max_ap_loss
 
+    allowed = by_chance(report["faces"], bound) / max(report["faces"], 1)
+
     def loss(entry: dict[str, Any]) -> float:
         return float((report["float"]["ap35"] or 0) - (entry["ap35"] or 0))
 
-    ok = loss(report["int8"]) <= bound
+    ok = loss(report["int8"]) <= allowed
     if report["edgetpu"]["compared"]:
-        ok = ok and loss(report["edgetpu"]) <= bound
-    return report | {"ap35_loss": loss(report["int8"]), "bound": bound, "ok": ok}
+        ok = ok and loss(report["edgetpu"]) <= allowed
+    return report | {"ap35_loss": loss(report["int8"]), "bound": bound, "allowed": allowed, "ok": ok}
 
 
 def classification_text(report: dict[str, Any]) -> str:
     """The report on a classifier for people."""
     lines = [
-        f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {report['bound']:.2%})",
+        f"{report['n']} pictures: labels agree on {report['agreement']:.2%} (bound {report['bound']:.2%}, "
+        f"of so few {report['allowed']:.2%})",
         f"score difference: largest {report['largest_difference']:.3f}, mean {report['mean_difference']:.4f}",
     ]
     for name in ("float", "int8", *(["edgetpu"] if report["edgetpu"]["compared"] else [])):
@@ -81,7 +115,7 @@ def classification_text(report: dict[str, Any]) -> str:
 
 def detection_text(report: dict[str, Any]) -> str:
     """The report on a detector for people."""
-    loss = f"loss {report['ap35_loss']:.4f} (bound {report['bound']})"
+    loss = f"loss {report['ap35_loss']:.4f} (bound {report['bound']}, of so few {report['allowed']:.4f})"
     values = [report[name]["ap35"] for name in ("float", "int8")]
     precision = ", ".join(
         f"{name} {'n/a' if value is None else format(value, '.4f')}"
@@ -133,21 +167,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--source", nargs="+", metavar="NAME", help="pictures of these sources only")
     add(
         "--min-agreement",
-        type=float,
+        type=not_negative,
         default=0.99,
         help="bound for a classifier: share of the pictures that must get the same label "
         "(default: %(default)s)",
     )
     add(
         "--max-ap-loss",
-        type=float,
+        type=share,
         default=0.01,
         help="bound for a detector: average precision at IoU 0.35 that may be lost (default: %(default)s)",
     )
     add("--layers", action="store_true", help="also measure every layer's quantisation error")
     add(
         "--layer-pictures",
-        type=int,
+        type=at_least(1),
         default=50,
         metavar="N",
         help="pictures to measure layers on (default: %(default)s)",

@@ -47,7 +47,7 @@ LAYERS = (
         "training.tflite_graph",
     ),
     ("training.backbones", "training.datasets"),
-    ("training.runs",),
+    ("training.paths", "training.runs"),
     ("training.classifier", "training.detector"),
     ("training.evaluate", "training.prepare", "training.train", "training.train_detector"),
     # convert: from Keras models to TFLite, and to the Edge TPU

@@ -10,12 +10,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from training.arguments import at_least
 from training.commands import run_command
-from training.runs import METRICS, write_json
+from training.paths import check_paths
+from training.runs import METRICS, model_file, write_json
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    check_paths(arguments)
+    arguments.model = model_file(arguments.model)
     evaluate = evaluate_detection if arguments.task == "detection" else evaluate_classification
     figures, text = evaluate(arguments)
     print(json.dumps(figures) if arguments.json else text)
@@ -62,7 +66,12 @@ def build_parser() -> argparse.ArgumentParser:
     """All flags."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n\n")[0])
     add = parser.add_argument
-    add("--model", type=Path, required=True, help="a .tflite file with its card, or RUN/model.keras")
+    add(
+        "--model",
+        type=Path,
+        required=True,
+        help="a .tflite file with its card, or RUN or RUN/model.keras",
+    )
     add(
         "--task",
         choices=("classification", "detection"),
@@ -93,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--threads",
-        type=int,
+        type=at_least(0),
         default=0,
         help="threads for a .tflite model; 0 is one per core, at most 4 (default: %(default)s)",
     )

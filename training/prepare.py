@@ -15,10 +15,12 @@ from pathlib import Path
 from edge.errors import DataError
 from edge.preprocess import CROP_MARGIN
 from edge.types import Label
+from training.arguments import not_negative
 from training.commands import run_command
 from training.datasets.face_crops import FindLandmarks, open_landmark_finder, pack_faces
 from training.datasets.folders import LABELS
 from training.datasets.samples import Sample, describe, read_samples
+from training.paths import check_paths
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -26,6 +28,7 @@ def main(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     if out.exists() or out.is_symlink():
         raise DataError(f"{out}: exists already", "remove it or choose another --out")
+    check_paths(arguments)
     categories = dict(arguments.category)
     samples = [
         sample
@@ -106,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--min-face",
-        type=float,
+        type=not_negative,
         default=16,
         metavar="PX",
         help="leave out faces whose shorter side is smaller, px (default: %(default)s)",
@@ -115,4 +118,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run_command(build_parser(), main)
+    run_command(build_parser(), main, kept=lambda arguments: "nothing is kept: begin again")

@@ -13,14 +13,25 @@ import sys
 from pathlib import Path
 
 from edge.errors import DataError
-from training.arguments import fraction, named_number
+from training.arguments import at_least, fraction, named_number, positive, share
 from training.backbones.table import BACKBONES, DEFAULT, IMAGENET, NO_WEIGHTS
 from training.commands import run_command
-from training.runs import BACKUP, MODEL, SPLIT, prepare_folder, start_from
+from training.paths import check_paths
+from training.runs import (
+    BACKUP,
+    MODEL,
+    REQUEST,
+    SPLIT,
+    check_request,
+    prepare_folder,
+    start_from,
+    what_is_kept,
+)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    check_paths(arguments)
     import keras
 
     from training.classifier.balance import balance
@@ -35,8 +46,11 @@ def main(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.out
     epoch = prepare_folder(out, arguments.resume)
+    check_request(arguments)
     keras.utils.set_random_seed(arguments.seed)
     parts = load_parts(arguments)
+    counts = {part: len(getattr(parts, part)) for part in PARTS}
+    check_request(arguments, {"labels": list(parts.labels), "pictures": counts})
     write_split(out / SPLIT, parts.groups)
     for part in PARTS:
         print(f"{part}: {describe(getattr(parts, part)) or 'none'}", file=sys.stderr)
@@ -64,9 +78,14 @@ def main(arguments: argparse.Namespace) -> int:
     history = fine_tune(model, parts, arguments, batches) if arguments.epochs else {}
     lowered_by = balance(model, parts.val, parts.labels, arguments.size, arguments.seed)
     write_config(parts, arguments, lowered_by)
-    print(f"with_mask's logit lowered by {lowered_by:g}, the best for the validation part", file=sys.stderr)
+    print(
+        f"with_mask's logit lowered by {lowered_by:g}, the best for the validation part: "
+        "the higher, the more doubtful faces count as without a mask; 0 changes nothing",
+        file=sys.stderr,
+    )
     figures = write_results(model, parts, history, arguments)
     shutil.rmtree(out / BACKUP, ignore_errors=True)
+    (out / REQUEST).unlink(missing_ok=True)
     part = "test" if "test" in figures else "val"
     print(f"{part} part:\n{text_report(figures[part])}\n\n{out / MODEL}")
     return 0
@@ -152,7 +171,7 @@ def _add_network_flags(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--alpha",
-        type=float,
+        type=positive,
         default=1.0,
         help=f"width multiplier of the backbone; {default.title} has ImageNet weights for "
         f"{' '.join(map(str, default.alphas))} (default: %(default)s)",
@@ -184,39 +203,39 @@ def _add_training_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--epochs",
-        type=int,
+        type=at_least(0),
         default=12,
         help="epochs at most; 0 only balances and judges the model (default: %(default)s)",
     )
     add(
         "--head-epochs",
-        type=int,
+        type=at_least(0),
         default=15,
         help="epochs of the head only, on stored features (default: %(default)s)",
     )
     add(
         "--patience",
-        type=int,
+        type=at_least(0),
         default=5,
         help="in the second half, stop after this many epochs without a lower validation loss "
         "(default: %(default)s)",
     )
-    add("--batch", type=int, default=64, help="pictures in a step (default: %(default)s)")
+    add("--batch", type=at_least(1), default=64, help="pictures in a step (default: %(default)s)")
     add(
         "--learning-rate",
-        type=float,
+        type=positive,
         default=3e-4,
         help="highest learning rate of the second phase (default: %(default)s)",
     )
     add(
         "--label-smoothing",
-        type=float,
+        type=share,
         default=0.05,
         help="share of the truth that is spread over all classes (default: %(default)s)",
     )
     add(
         "--seed",
-        type=int,
+        type=at_least(0),
         default=0,
         help="of the split, the order and the augmentation (default: %(default)s)",
     )
@@ -224,4 +243,4 @@ def _add_training_flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    run_command(build_parser(), main)
+    run_command(build_parser(), main, kept=what_is_kept)

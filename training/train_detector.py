@@ -13,11 +13,21 @@ import sys
 from pathlib import Path
 
 from edge.errors import DataError
-from training.arguments import input_size, named_number
+from training.arguments import at_least, fraction, input_size, limit, named_number, positive, share
 from training.backbones.table import IMAGENET, NO_WEIGHTS
 from training.commands import run_command
 from training.detector.trunks import LIGHT, PRETRAINED, TRUNKS
-from training.runs import BACKUP, MODEL, SPLIT, prepare_folder, start_from
+from training.paths import check_paths
+from training.runs import (
+    BACKUP,
+    MODEL,
+    REQUEST,
+    SPLIT,
+    check_request,
+    prepare_folder,
+    start_from,
+    what_is_kept,
+)
 
 SPREAD_BATCHES = 12
 """Batches that give the batch norms their statistics, before a training that starts from other weights."""
@@ -30,6 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"--weights goes with --trunk {' or '.join(PRETRAINED)}",
             f"the {LIGHT} trunk begins with random values, or with --start-from",
         )
+    check_paths(arguments)
     import cv2
     import keras
 
@@ -47,10 +58,12 @@ def main(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.out
     first = prepare_folder(out, arguments.resume)
+    check_request(arguments)
     keras.utils.set_random_seed(arguments.seed)
     cv2.setNumThreads(1)  # the training needs the cores
     shape = shape_for(*arguments.input)
     parts = load_parts(arguments)
+    check_request(arguments, {"scenes": len(parts.scenes), "cut-outs": len(parts.faces)})
     write_split(out / SPLIT, parts.groups)
     print(
         f"train: {len(parts.scenes)} scenes, {len(parts.faces)} cut-out faces, "
@@ -77,6 +90,7 @@ def main(arguments: argparse.Namespace) -> int:
     fit(model, shape, batches, arguments, first)
     figures = write_results(model, shape, parts, arguments)
     shutil.rmtree(out / BACKUP, ignore_errors=True)
+    (out / REQUEST).unlink(missing_ok=True)
     part = "test" if "test" in figures else "val"
     print(f"{part} part:\n{json.dumps(figures.get(part), indent=1)}\n\n{out / MODEL}")
     return 0
@@ -126,7 +140,7 @@ def _add_data_flags(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--test-fraction",
-        type=float,
+        type=fraction,
         default=0.2,
         help="share of the groups of each source that --split does not name, held out for the figures "
         "(default: %(default)s)",
@@ -178,31 +192,31 @@ def _add_network_flags(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="go on from the weights of an earlier model.keras or .tflite, of any --input",
     )
-    add("--width", type=float, default=1.0, help="multiplies the network's channels (default: %(default)s)")
+    add("--width", type=positive, default=1.0, help="multiplies the channels (default: %(default)s)")
 
 
 def _add_training_flags(parser: argparse.ArgumentParser) -> None:
     """How it is trained."""
     add = parser.add_argument
-    add("--epochs", type=int, default=150, help="epochs at most (default: %(default)s)")
+    add("--epochs", type=at_least(1), default=150, help="epochs at most (default: %(default)s)")
     add(
         "--minutes",
-        type=float,
+        type=limit,
         default=math.inf,
         help="minutes of training after which the schedule ends, if the epochs take longer "
         "(default: no limit)",
     )
-    add("--batch", type=int, default=16, help="pictures in a step (default: %(default)s)")
+    add("--batch", type=at_least(1), default=16, help="pictures in a step (default: %(default)s)")
     add(
         "--learning-rate",
-        type=float,
+        type=positive,
         default=2e-3,
         help="highest learning rate (default: %(default)s)",
     )
-    add("--ema", type=float, default=0.999, help="momentum of the averaged weights (default: %(default)s)")
+    add("--ema", type=share, default=0.999, help="momentum of the averaged weights (default: %(default)s)")
     add(
         "--seed",
-        type=int,
+        type=at_least(0),
         default=0,
         help="of the split, the order and the augmentation (default: %(default)s)",
     )
@@ -210,4 +224,4 @@ def _add_training_flags(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    run_command(build_parser(), main)
+    run_command(build_parser(), main, kept=what_is_kept)

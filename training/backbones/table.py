@@ -123,7 +123,10 @@ def build_backbone(
             return row.build(inputs, size, alpha, IMAGENET)
         except Exception as error:  # a download fails in many ways
             raise DataError(
-                f"the ImageNet weights of {row.title} cannot be fetched ({error})", "give --weights FILE"
+                f"the ImageNet weights of {row.title} cannot be fetched ({error})",
+                "fetch them on a machine with internet (Keras keeps them in ~/.keras/models: take the file "
+                "with no_top in its name) and give --weights FILE, or go on from the shipped model: "
+                "--start-from models/mask_classifier.tflite",
             ) from error
     network = row.build(inputs, size, alpha, None)
     if weights != NO_WEIGHTS:

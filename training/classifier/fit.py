@@ -27,6 +27,7 @@ def fit_head(model: keras.Model, batches: TrainingBatches, epochs: int) -> None:
     """Phase one: fit the last layer to the features of one augmented epoch, which are computed once."""
     trunk = keras.Model(model.input, model.get_layer(POOL).output)
     features, targets, weights = [], [], []
+    print("features for the new head:", file=sys.stderr)
     progress = keras.utils.Progbar(len(batches), unit_name="batch")
     for i in range(len(batches)):
         pixels, target, weight = batches[i]

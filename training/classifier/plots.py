@@ -11,6 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
 
@@ -25,6 +26,7 @@ def plot_learning_curves(history: Mapping[str, Sequence[float]], path: Path) -> 
         for key in (name, f"val_{name}"):
             axis.plot(range(1, len(history.get(key, ())) + 1), history.get(key, ()), marker=".", label=key)
         axis.set(xlabel="epoch", title=name)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
         axis.legend()
     _save(figure, path)
@@ -53,6 +55,7 @@ def _plot_confusion(truth: Truth, scores: Scores, labels: Sequence[Label], path:
         ax=axis,
         colorbar=False,
     )
+    axis.set(title="faces by label")
     _save(figure, path)
 
 
@@ -71,9 +74,10 @@ def _plot_reliability(truth: Truth, scores: Scores, labels: Sequence[Label], pat
     """For each class, how often a score is right."""
     figure, axis = plt.subplots(figsize=(6, 5), layout="constrained")
     axis.plot([0, 1], [0, 1], linestyle=":", color="grey", label="perfect")
+    bins = min(10, max(2, len(truth) // 40))  # few pictures in a bin would give a zigzag
     for i, label in enumerate(labels):
         if 0 < np.sum(truth == i) < len(truth):
-            right, said = calibration_curve(truth == i, scores[:, i], n_bins=10)
+            right, said = calibration_curve(truth == i, scores[:, i], n_bins=bins)
             axis.plot(said, right, marker=".", label=label.value)
     axis.set(xlabel="score", ylabel="share that is right", title="reliability")
     axis.grid(alpha=0.3)
@@ -82,5 +86,5 @@ def _plot_reliability(truth: Truth, scores: Scores, labels: Sequence[Label], pat
 
 
 def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)

@@ -18,6 +18,11 @@ from edge.types import Pixels
 
 Floats = npt.NDArray[np.float32]
 
+WHERE_FROM = (
+    "get face_detection_yunet_2023mar.onnx from github.com/opencv/opencv_zoo, models/face_detection_yunet"
+)
+"""What to do about a missing file."""
+
 LEAST_SIDE = 8
 """Pictures are not shrunk below this side, px."""
 
@@ -74,7 +79,7 @@ def open_yunet(model: Path, flag: str, *, min_score: float, margin: int, candida
     if not model.is_file():
         raise DataError(
             f"{model}: no such file",
-            f"get face_detection_yunet from OpenCV's model zoo, or leave {flag} out",
+            f"{WHERE_FROM}, or leave {flag} out",
         )
     network = cv2.FaceDetectorYN.create(str(model), "", (320, 320), min_score, OVERLAP, candidates)
     return YuNet(network, margin)
