@@ -22,7 +22,7 @@ from edge.errors import ModelError
 from edge.inference.interpreter import import_runtime
 from edge.preprocess import normalise, quantise
 from edge.types import Pixels
-from training.tflite_graph import WEIGHTED, Graph, GraphTensor, Op, read_graph
+from training.tflite_graph import WEIGHTED, Graph, GraphTensor, Op, read_graph, told_as_damage
 
 T = TypeVar("T")
 Doubles = npt.NDArray[np.float64]
@@ -83,7 +83,8 @@ def layer_errors(float_file: bytes, int8_file: Path, pictures: Iterable[Pixels])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.tflite"
         path.write_bytes(float_file)
-        pairs = _pairs(read_graph(path), read_graph(int8_file), int8_file)
+        with told_as_damage(int8_file):
+            pairs = _pairs(read_graph(path), read_graph(int8_file), int8_file)
         run_float, run_int8 = _runner(path), _runner(int8_file)
     sums = {op.outputs[0].index: _Sums(op.outputs[0]) for _, op in pairs}
     for picture in pictures:

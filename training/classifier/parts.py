@@ -15,6 +15,11 @@ from training.datasets.duplicates import check_pictures, near_duplicates
 from training.datasets.samples import Sample, present_labels, read_samples
 from training.datasets.splits import PARTS, is_excluded, read_excluded, read_split, split_groups
 
+SINGLE_GROUPS = (
+    "every picture is a group of its own: if some show the same person or place, figures will be too good; "
+    "name the groups in a manifest.csv with the columns file, label, group"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ClassifierParts:
@@ -47,6 +52,8 @@ def load_parts(arguments: argparse.Namespace) -> ClassifierParts:
     for line in unreadable:
         print(f"skipped: {line}", file=sys.stderr)
     labels = present_labels(samples)
+    if len({sample.group for sample in samples}) == len(samples):
+        print(SINGLE_GROUPS, file=sys.stderr)
     groups = _split(samples, arguments)
     part_of = np.array([groups[sample.group] for sample in samples])
     repeated = near_duplicates(hashes, hashes[part_of != "train"]) & (part_of == "train")

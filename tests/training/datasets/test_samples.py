@@ -99,3 +99,17 @@ def test_unreadable_pictures_are_named_and_left_out(tmp_path):
     assert (len(samples), len(hashes)) == (3, 3)
     assert len(unreadable) == 1
     assert "0.png: the file is empty" in unreadable[0]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_single_groups_are_told(tmp_path, capsys, grouped):
+    from training.classifier.parts import SINGLE_GROUPS, load_parts
+    from training.train import build_parser
+
+    for i in range(20):
+        write_picture(tmp_path / f"{i}.png", noise(i))
+    labels, size = ("with_mask", "without_mask"), 2 if grouped else 1
+    rows = [f"{i}.png,{labels[i // size % 2]},g{i // size}" for i in range(20)]
+    (tmp_path / "manifest.csv").write_text("\n".join(["file,label,group", *rows]))
+    load_parts(build_parser().parse_args(["--data", str(tmp_path), "--out", "x", "--seed", "1"]))
+    assert (SINGLE_GROUPS in capsys.readouterr().err) is not grouped
