@@ -19,7 +19,8 @@ from edge.types import Pixels
 Floats = npt.NDArray[np.float32]
 
 WHERE_FROM = (
-    "get face_detection_yunet_2023mar.onnx from github.com/opencv/opencv_zoo, models/face_detection_yunet"
+    "get face_detection_yunet_2023mar.onnx from OpenCV's model zoo: "
+    "github.com/opencv/opencv_zoo, folder models/face_detection_yunet"
 )
 """What to do about a missing file."""
 
