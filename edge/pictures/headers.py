@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+from edge.pictures import av1
 from edge.pictures.boxes import avif_size, find
 from edge.pictures.jpeg import FRAMES, is_turned, segments, strict_decoder
 from edge.pictures.kinds import Kind
@@ -117,7 +118,9 @@ def _pnm(data: bytes) -> Header:
 
 
 def _avif(data: bytes) -> Header:
-    return Header(*avif_size(data), 18)
+    """The largest of what the boxes state and of what the data in them do."""
+    stated = [avif_size(data), *av1.sizes(data)]
+    return Header(max(width for width, _ in stated), max(height for _, height in stated), 18)
 
 
 def _jpeg_2000(data: bytes) -> Header:

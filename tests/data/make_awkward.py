@@ -80,6 +80,20 @@ def bmp(width: int, height: int, bits: int, compression: int) -> bytes:
     return b"BM" + struct.pack("<IHHI", 1100, 0, 0, 1078) + struct.pack("<IiiHHIIiiII", *fields) + bytes(1046)
 
 
+def small_box(avif: bytes) -> bytes:
+    """The same AVIF, whose box states another size than its data."""
+    at = avif.index(b"ispe") + 8
+    return avif[:at] + struct.pack(">II", 64, 64) + avif[at + 8 :]
+
+
+def without_sampling_factors(jpeg: bytes) -> bytes:
+    at = jpeg.index(b"\xff\xc2") + 10
+    return b"".join(
+        (jpeg[: at + 1], b"\0", jpeg[at + 2 : at + 4], b"\0", jpeg[at + 5 : at + 7], b"\0", jpeg[at + 8 :])
+    )
+
+
+avif_bomb = cv2.imencode(".avif", np.zeros((8000, 8000, 3), np.uint8))[1].tobytes()
 base = encoded("JPEG", quality=90)
 progressive = encoded("JPEG", quality=90, progressive=True)
 lossless = encoded("WEBP", lossless=True)
@@ -150,7 +164,9 @@ REFUSED = {
         b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8X" + struct.pack("<II", 10, 0) + b"\xff\x3f\0\xff\x3f\0",
         TOO_LARGE,
     ),
-    "bomb.avif": (cv2.imencode(".avif", np.zeros((8000, 8000, 3), np.uint8))[1].tobytes(), TOO_LARGE),
+    "bomb.avif": (avif_bomb, TOO_LARGE),
+    "bomb-behind-a-small-box.avif": (small_box(avif_bomb), TOO_LARGE),
+    "no-sampling-factors.jpg": (without_sampling_factors(progressive), NO_PICTURE),
     "bomb.jp2": (cv2.imencode(".jp2", np.zeros((6000, 6000, 3), np.uint8))[1].tobytes(), TOO_LARGE),
 }
 
