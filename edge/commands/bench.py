@@ -29,7 +29,13 @@ STAGES = ("read", "resize", "detect", "crop", "classify", "track", "decide")
 
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
-    command = commands.add("bench", handle, "Measure every stage on this machine.", commands.models)
+    command = commands.add(
+        "bench",
+        handle,
+        "Measure every stage on this machine.",
+        commands.models,
+        example="python -m edge bench --json",
+    )
     command.add_argument(
         "--source", metavar="URI", help="where the frames to measure come from (default: demo)"
     )

@@ -21,6 +21,7 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "action",
         choices=("example", "check", "show"),
+        metavar="example|check|show",
         help="example: print every key with its default; check: look for mistakes in --config FILE; "
         "show: print every key with the value in force",
     )

@@ -16,7 +16,9 @@ from edge.sinks import snapshot
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
     text = "Run on the built-in scene; no camera is needed."
-    command = commands.add("demo", handle, text, commands.sinks, commands.models)
+    command = commands.add(
+        "demo", handle, text, commands.sinks, commands.models, example="python -m edge demo --out pictures"
+    )
     command.add_argument(
         "--seconds", type=float, default=18.0, help="seconds of the scene to run (default: %(default)s)"
     )

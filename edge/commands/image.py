@@ -30,7 +30,13 @@ Face = tuple[Detection, Classification]
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
     text = "Find faces and masks in pictures, without tracking."
-    command = commands.add("image", handle, text, commands.models)
+    command = commands.add(
+        "image",
+        handle,
+        text,
+        commands.models,
+        example="python -m edge image photo.jpg holiday/ --annotate out",
+    )
     command.add_argument(
         "paths", nargs="+", metavar="FILE-or-FOLDER", help="pictures, or folders of pictures"
     )

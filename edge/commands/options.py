@@ -25,12 +25,12 @@ class Commands:
         self.sinks = _sink_flags()
 
     def add(
-        self, name: str, handler: Handler, text: str, *groups: argparse.ArgumentParser
+        self, name: str, handler: Handler, text: str, *groups: argparse.ArgumentParser, example: str = ""
     ) -> argparse.ArgumentParser:
-        """A command with the common flags and those of `groups`."""
+        """A command with the common flags and those of `groups`. example: its words, shown below the help."""
         parents = [self._common, *groups]
         command: argparse.ArgumentParser = self._commands.add_parser(
-            name, help=text, description=text, parents=parents
+            name, help=text, description=text, parents=parents, epilog=example and f"example: {example}"
         )
         command.set_defaults(handler=handler)
         return command

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 def add_to(commands: Commands) -> None:
     """Add the command with its flags."""
     text = "Watch a source and decide, until stopped."
-    command = commands.add("run", handle, text, commands.sinks, commands.models)
+    command = commands.add(
+        "run",
+        handle,
+        text,
+        commands.sinks,
+        commands.models,
+        example="python -m edge run --source usb:0 --snapshots seen",
+    )
     command.add_argument(
         "--source",
         metavar="URI",

@@ -117,7 +117,10 @@ class LogSink:
         parts = [f"{seen.frames} frames, {seen.fps:.1f} fps"]
         if window.times_ms:
             parts.append(f"p90 {float(np.percentile(window.times_ms, 90)):.0f} ms")
-        parts += [f"{seen.new_faces} new faces", f"{seen.dropped} dropped"]
+        parts += [
+            f"{seen.new_faces} new {'face' if seen.new_faces == 1 else 'faces'}",
+            f"{seen.dropped} dropped",
+        ]
         if self._board is not None:
             parts += self._board.take()
         if self._degraded:
