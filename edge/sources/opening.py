@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from math import inf
 from pathlib import Path
@@ -13,6 +14,10 @@ from edge.pictures.files import is_picture
 from edge.pictures.kinds import SUFFIXES
 from edge.sources.base import Source
 from edge.sources.live import BACK_OFF_S, FROZEN_AFTER_S, HANG_CURE, LiveFeed
+
+USB_WORDS = frozenset({"usb", "usb:", "cam", "camera", "webcam", "video", "v4l2"})
+MODULE_WORDS = frozenset({"picam", "picamera2", "picam2", "libcamera", "rpicam", "csi", "raspicam", "pi"})
+"""Words for a USB camera and for a camera module that are no address."""
 
 
 def open_source(
@@ -73,12 +78,23 @@ def _open_camera(address: Path | Address, name: str, source: SourceConfig, camer
     )
 
 
+def _meant(text: str) -> str | None:
+    """What somebody wanted who wrote a camera's number or a word for it; None for anything else."""
+    word = text.strip().lower()
+    number = re.fullmatch(r"(?:usb|video|cam|camera|webcam)?[:= ]?(\d{1,3})", word)
+    if number or word in USB_WORDS:
+        return f"did you mean usb:{number[1] if number else 0}?"
+    return "did you mean picamera?" if word in MODULE_WORDS else None
+
+
 def _open_file(address: Address) -> Source:
+    if not address.reveal().strip():
+        raise SourceError("the source is empty", f"use {FORMS}")
     path = Path(address.reveal())
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        raise SourceError(f"{address}: no such source", f"use {FORMS}") from None
+        raise SourceError(f"{address}: no such source", _meant(str(address)) or f"use {FORMS}") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise SourceError(

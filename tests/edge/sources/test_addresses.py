@@ -8,7 +8,7 @@ from edge.errors import SourceError
 from edge.sources.opening import open_source
 
 
-@pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "usb:"])
+@pytest.mark.parametrize("uri", ["/nowhere/at/all.mp4", "nonsense", "12345.mp4"])
 def test_a_source_that_does_not_exist_names_the_forms(uri):
     with pytest.raises(SourceError, match=r"no such source; use demo, picamera, usb:0"):
         open_source(SourceConfig(uri))
@@ -28,3 +28,32 @@ def test_a_stream_that_nobody_serves_is_an_error_without_its_password():
 def test_passwords_are_hidden():
     assert str(Address("rtsp://me:pw@cam/1")) == "rtsp://***@cam/1"
     assert str(Address("rtsp://cam/1")) == "rtsp://cam/1"
+
+
+@pytest.mark.parametrize(
+    ("uri", "meant"),
+    [
+        ("0", "usb:0"),
+        ("2", "usb:2"),
+        ("webcam", "usb:0"),
+        ("Webcam", "usb:0"),
+        ("usb0", "usb:0"),
+        ("usb 1", "usb:1"),
+        ("usb:", "usb:0"),
+        ("video0", "usb:0"),
+        ("camera", "usb:0"),
+        ("picam", "picamera"),
+        ("picamera2", "picamera"),
+        ("libcamera", "picamera"),
+    ],
+)
+def test_a_word_for_a_camera_is_understood(uri, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match=rf"no such source; did you mean {meant}\?"):
+        open_source(SourceConfig(uri))
+
+
+@pytest.mark.parametrize("uri", ["", " "])
+def test_an_empty_address_is_not_the_working_folder(uri):
+    with pytest.raises(SourceError, match="the source is empty; use demo"):
+        open_source(SourceConfig(uri))
