@@ -15,6 +15,9 @@ from edge.pictures.kinds import SUFFIXES
 from edge.sources.base import Source
 from edge.sources.live import BACK_OFF_S, FROZEN_AFTER_S, HANG_CURE, LiveFeed
 
+MOVING = (".gif", ".mjpg", ".mjpeg")
+"""Names of files that may hold a picture or many: a video of JPEGs begins as one."""
+
 USB_WORDS = frozenset({"usb", "usb:", "cam", "camera", "webcam", "video", "v4l2"})
 MODULE_WORDS = frozenset({"picam", "picamera2", "picam2", "libcamera", "rpicam", "csi", "raspicam", "pi"})
 """Words for a USB camera and for a camera module that are no address."""
@@ -102,10 +105,12 @@ def _open_file(address: Address) -> Source:
         ) from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise SourceError(f"{address}: a pipe, socket or device is no source", f"use {FORMS}")
-    if path.is_dir() or path.suffix.lower() in SUFFIXES or is_picture(path):
-        from edge.sources.images import PictureSource
+    from edge.sources.images import PictureSource
+    from edge.sources.video import VideoFileSource, holds_several_frames
 
+    if path.is_dir():
         return PictureSource(path)
-    from edge.sources.video import VideoFileSource
-
-    return VideoFileSource(path)
+    suffix = path.suffix.lower()
+    if suffix in MOVING and holds_several_frames(path):
+        return VideoFileSource(path)
+    return PictureSource(path) if suffix in SUFFIXES or is_picture(path) else VideoFileSource(path)

@@ -113,3 +113,12 @@ class VideoFileSource(SourceDefaults):
         """Whether both frames and seconds lack: a stated count may be a guess, of the length and a rate."""
         few = self._index < COMPLETE * self._stated - TOLERANCE
         return few and self._at < (COMPLETE * self._stated - TOLERANCE) / self._rate
+
+
+def holds_several_frames(path: Path) -> bool:
+    """Whether a file can be opened as a video and has a second frame."""
+    capture = import_quiet_cv2().VideoCapture(str(path.absolute()))
+    try:
+        return bool(capture.grab() and capture.grab())
+    finally:
+        capture.release()

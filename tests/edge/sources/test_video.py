@@ -8,9 +8,10 @@ import pytest
 
 from edge.config.tables import SourceConfig
 from edge.errors import SourceError
+from edge.sources.images import PictureSource
 from edge.sources.opening import open_source
 from edge.sources.video import VideoFileSource
-from tests.edge.sources.builders import write_video
+from tests.edge.sources.builders import noisy_jpeg, write_video
 
 
 def test_every_frame_of_a_video_comes_once_at_its_time(tmp_path):
@@ -179,3 +180,14 @@ def test_a_file_that_is_no_video_is_told_by_its_content(tmp_path, content, words
     with pytest.raises(SourceError, match=words):
         open_source(SourceConfig(str(path)))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("name", "count", "kind"), [("a.mjpeg", 3, "video"), ("a.MJPG", 1, "picture")])
+def test_a_file_of_many_jpegs_is_a_video_and_one_of_one_is_a_picture(tmp_path, name, count, kind):
+    (tmp_path / name).write_bytes(noisy_jpeg() * count)
+    with open_source(SourceConfig(str(tmp_path / name))) as source:
+        assert isinstance(source, VideoFileSource if kind == "video" else PictureSource)
+        frames = 0
+        while not source.finished:
+            frames += source.read(0) is not None
+    assert frames == (3 if kind == "video" else 8)
