@@ -63,7 +63,7 @@ def _verify_classification(arguments: argparse.Namespace) -> dict[str, Any]:
 def by_chance(count: int, share: float) -> int:
     """How many of `count` pictures may differ where a share, 0..1, of all may.
 
-    The largest number that a model which keeps the bound reaches in more than CHANCE of the draws of so many
+    The largest number that a model which keeps the bound reaches in more than CHANCE of the draws of `count`
     pictures (binomial distribution), and never less than the share itself.
     """
     if share <= 0 or share >= 1:

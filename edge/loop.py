@@ -91,7 +91,7 @@ class Loop:
     def _process(self, frame: Frame) -> FrameResult:
         """One frame through the stages. A live frame on which one fails is `uncertain`, and logged.
 
-        So is one that took so long that it says nothing of now: this process was stopped meanwhile.
+        So is one that was held up for a time after which it says nothing of now: the process was stopped.
         """
         try:
             result = self._pipeline.process(frame)
