@@ -81,15 +81,25 @@ class LineFile:
 
     def _write_whole(self, data: bytes) -> None:
         """A write may take a part: a disk that is almost full, a signal."""
-        begun = False
-        while data:
+        done, size = 0, os.fstat(self._descriptor).st_size
+        while done < len(data):
             try:
-                written = os.write(self._descriptor, data)
+                done += os.write(self._descriptor, data[done:])
             except OSError:
-                self._broken_line = self._broken_line or begun
+                if done and not self._take_back(size, size + done):
+                    self._broken_line = True
                 raise
-            data, begun = data[written:], True
         self._broken_line = False
+
+    def _take_back(self, size: int, grown: int) -> bool:
+        """Cut half a line off again: it is no JSON. Whether that was possible.
+
+        size, grown: of the file in bytes, without and with it. Not done where another program appended, too.
+        """
+        if not self._follows or os.fstat(self._descriptor).st_size != grown:
+            return False
+        os.ftruncate(self._descriptor, size)
+        return True
 
     def _follow(self) -> None:
         """Make the file anew where the path is not the open file's any more."""

@@ -52,6 +52,27 @@ def test_a_folder_that_is_gone_loses_lines_with_a_word_and_heals(tmp_path, caplo
     assert (folder / "a.jsonl").read_bytes() == b"2\n"
 
 
+def test_half_a_line_is_not_cut_off_where_another_program_appended(tmp_path, monkeypatch):
+    """Then it ends with a line break, and what the other one wrote stays."""
+    path, real, taken = tmp_path / "a.jsonl", os.write, []
+
+    def half(descriptor, data):
+        if taken:
+            with path.open("ab") as other:
+                other.write(b"theirs\n")
+            raise OSError(28, "No space left on device")
+        taken.append(data)
+        return real(descriptor, data[:3])
+
+    lines = LineFile(str(path))
+    monkeypatch.setattr(os, "write", half)
+    lines.write(b"lost line\n")
+    monkeypatch.setattr(os, "write", real)
+    lines.write(b"2\n")
+    lines.close()
+    assert path.read_bytes() == b"lostheirs\n\n2\n"
+
+
 def test_a_pipe_without_a_reader_is_an_error_at_once(tmp_path):
     path = tmp_path / "events"
     os.mkfifo(path)
