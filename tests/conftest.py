@@ -10,6 +10,14 @@ from tests.builders import DATA, SHARED
 from tests.coral_fakes import FakeStick, build_library
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Nothing is kept in the cache of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def shared() -> Path:
     """The workbench's pictures; without them the test is skipped, and says so."""

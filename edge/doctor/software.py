@@ -14,8 +14,12 @@ from edge.errors import Advice, MaskEdgeError
 from edge.host.findings import AGAIN, Finding, fail, fail_for, ok, warn
 from edge.host.installation import STATE, hidden_from_service, is_service_config
 from edge.inference.card import load_card
+from edge.inference.runtime import runtime_version
 from edge.inference.shipped import asked_detector, classifier_path, falls_back
 from edge.optional import installed
+
+TESTED_RUNTIME = "ai-edge-litert 2.1.6"
+"""Name and version of the runtime that setup.sh installs."""
 
 PROBE_S = 60.0
 """Seconds for the probe, which usually takes 1 to 3.
@@ -90,17 +94,22 @@ def check_runtime(context: Context) -> Finding:
             "the machine is overloaded or its card is failing: `top`, `sudo dmesg | tail`",
         )
     if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        return fail(
-            f"the TFLite runtime crashes here ({name})",
-            "pip install 'ai-edge-litert==2.1.6' is the version tested on Raspberry Pi OS",
-        )
+        return fail(*_crash(signal.Signals(-child.returncode).name, runtime_version()))
     answer = last_json(child.stdout)
     if "error" in answer:
         return fail(answer["error"], answer["cure"] or AGAIN)
     models = ", ".join(f"{name} {milliseconds:.0f} ms" for name, milliseconds in answer["models"].items())
     versions = f"{answer['runtime']} {answer['version']}, numpy {answer['numpy']}, OpenCV {answer['opencv']}"
     return ok(f"{versions}: {models}")
+
+
+def _crash(name: str, runtime: str) -> Advice:
+    """The runtime crashes on the shipped models; another model that does this is named by its own error."""
+    what = f"the TFLite runtime crashes here ({name}), {runtime}"
+    if runtime == TESTED_RUNTIME:
+        return Advice(what, "its files may be damaged: install it again, on a Pi by `sudo ./setup.sh`")
+    wanted = TESTED_RUNTIME.replace(" ", "==")
+    return Advice(what, f"`pip install '{wanted}'` is the version tested on Raspberry Pi OS")
 
 
 def model_paths(config: Config) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import time
@@ -13,38 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import MissingLibraryError, ModelError
+from edge.errors import ModelError
 from edge.inference.card import ModelCard
+from edge.inference.first_load import try_first
+from edge.inference.runtime import import_runtime as import_runtime
 from edge.preprocess import dequantise, quantise
 from edge.types import Pixels
 
 TAKE_ITS_CARD = "take the card that was made with it"
-
-RUNTIMES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
-"""In order of choice.
-
-ai-edge-litert is the successor that is kept up; tflite-runtime still works where numpy is older than 2.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """A TFLite runtime that could be imported."""
-
-    name: str
-    module: Any
-
-
-def import_runtime(names: tuple[str, ...] = RUNTIMES) -> Runtime:
-    """The first runtime that imports. Raises MissingLibraryError, which says why each does not."""
-    reasons = []
-    for name in names:
-        package = name.partition(".")[0]
-        try:
-            return Runtime(package, importlib.import_module(name))
-        except Exception as error:  # built against another numpy, tflite-runtime raises more than ImportError
-            reasons.append(f"{package}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
-    raise MissingLibraryError(f"no TFLite runtime ({'; '.join(reasons)})", "`pip install ai-edge-litert`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +80,7 @@ class TFLiteModel:
         without a runtime.
         """
         runtime = import_runtime()
+        try_first(card)
         self.card = card
         self.runtime = runtime.name
         options: dict[str, Any] = {"num_threads": threads or min(4, os.cpu_count() or 1)}
@@ -113,15 +89,14 @@ class TFLiteModel:
         try:
             self._interpreter = runtime.module.Interpreter(model_path=str(card.path), **options)
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self._input = self._interpreter.get_input_details()[0]
+            self._outputs = self._interpreter.get_output_details()
+            self.input_spec = tensor_spec(self._input)
+            self.output_specs = tuple(tensor_spec(detail) for detail in self._outputs)
+        except Exception as error:  # on a damaged file: RuntimeError, UnicodeDecodeError, IndexError and more
             raise ModelError(
-                f"{card.path}: {runtime.name} cannot load it ({str(error).splitlines()[0]})",
-                "convert it again",
+                f"{card.path}: {runtime.name} cannot load it ({_first_line(error)})", "convert it again"
             ) from error
-        self._input = self._interpreter.get_input_details()[0]
-        self._outputs = self._interpreter.get_output_details()
-        self.input_spec = tensor_spec(self._input)
-        self.output_specs = tuple(tensor_spec(detail) for detail in self._outputs)
         self._check()
         self.accelerated = None
         self.invoke_s = 0.0
@@ -154,8 +129,17 @@ class TFLiteModel:
         begin = time.perf_counter()
         self._answers = self.accelerated(self.values()) if self.accelerated else None
         if self._answers is None:
-            self._interpreter.invoke()
+            self._invoke()
         self.invoke_s += time.perf_counter() - begin
+
+    def _invoke(self) -> None:
+        try:
+            self._interpreter.invoke()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"{self.card.path}: {self.runtime} cannot run it ({_first_line(error)})",
+                "copy it again with its card",
+            ) from error
 
     def outputs(self) -> list[OutputTensor]:
         """Copies of the outputs of the last `invoke`."""
@@ -196,6 +180,10 @@ class TFLiteModel:
                 f"the card's {labels} labels need int8 (1, {labels})",
                 TAKE_ITS_CARD,
             )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _quantisation(detail: dict[str, Any]) -> tuple[float, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 from edge.errors import Advice
 from edge.inference.coral.child import ChildError
 from edge.inference.coral.sysfs import CoralDevice
+from edge.inference.runtime import runtime_version
 
 LIBRARY = "libedgetpu1-std 16.0tf2.19.1-1 from https://github.com/feranick/libedgetpu/releases"
 """The newest build for current TFLite runtimes.
@@ -119,16 +119,6 @@ def slow(milliseconds: float, on_cpu: float, device: CoralDevice) -> Advice:
         f"the Edge TPU is slow: {milliseconds:.1f} ms for all models, the CPU takes {on_cpu:.1f} ms",
         f"{cause}; [accelerator] slow_at sets the limit",
     )
-
-
-def runtime_version() -> str:
-    """Name and version of the installed TFLite runtime."""
-    for name in ("ai-edge-litert", "tflite-runtime"):
-        try:
-            return f"{name} {metadata.version(name)}"
-        except metadata.PackageNotFoundError:
-            continue
-    return "unknown"
 
 
 def _first(text: str) -> str:

@@ -9,6 +9,7 @@ from edge.doctor.report import make_context
 from edge.host.findings import Status
 from edge.inference.card import sha256_of
 from tests.boardtree import write
+from tests.builders import ROOT
 from tests.edge.doctor.builders import TINY, completed, context
 
 
@@ -118,3 +119,13 @@ def test_opencv_without_the_strict_jpeg_decoder_is_a_warning(tmp_path, monkeypat
     result = software.check_opencv(context(tmp_path, Config()))
     assert result.status is Status.WARN
     assert "python3-simplejpeg" in result.next
+
+
+def test_a_runtime_that_crashes_is_not_cured_by_what_is_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(software, "runtime_version", lambda: software.TESTED_RUNTIME)
+    result = software.check_runtime(context(tmp_path, code=-11))
+    assert "2.1.6" in result.detail
+    assert "pip install" not in result.next
+    monkeypatch.setattr(software, "runtime_version", lambda: "ai-edge-litert 9.9")
+    assert "pip install 'ai-edge-litert==2.1.6'" in software.check_runtime(context(tmp_path, code=-11)).next
+    assert software.TESTED_RUNTIME.replace(" ", "==") in (ROOT / "setup.sh").read_text()
