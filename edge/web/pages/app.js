@@ -22,7 +22,7 @@
   let pending = null;             // the state whose picture has not come yet
   let shown = null;               // the state on the page
   let shownUrl = null;
-  let newsAt = 0;
+  let newsAt = performance.now();
   let failures = 0;
   let reconnect = 0;
   let hiddenSince = 0;
@@ -129,21 +129,21 @@
 
   // The decision, or that there are no news: an old "pass" must never stand here.
   function tell() {
-    const age = performance.now() - newsAt;
-    const stale = !shown || age > STALE_MS;
+    const stale = performance.now() - newsAt > STALE_MS || Boolean(refusal);
+    const live = Boolean(shown) && !stale;
     const link = byId("link");
-    link.dataset.link = stale ? (shown || refusal ? "stale" : "connecting") : "live";
-    setText("link", stale ? (shown || refusal ? "Not live" : "Connecting") : "Live");
+    link.dataset.link = live ? "live" : stale ? "stale" : "connecting";
+    setText("link", live ? "Live" : stale ? "Not live" : "Connecting");
     byId("view").classList.toggle("is-old", stale && Boolean(shown));
-    if (!stale) {
+    if (live) {
       const { decision, message } = shown;
       showDecision(decision.state, sentence(message), decision.reason);
       setText("since", `for ${duration((Date.parse(shown.time) - Date.parse(decision.since)) / 1000)}`);
       return;
     }
     setText("since", "");
-    setText("cover", refusal || (shown ? "Not live" : "Waiting for a picture"));
-    if (shown || refusal) {
+    setText("cover", refusal || (stale ? "Not live" : "Waiting for a picture"));
+    if (stale) {
       showDecision("stale", "No connection", refusal || "No news from the door; the page tries again by itself");
     }
   }

@@ -157,10 +157,10 @@ class Pages:
 
 
 @contextmanager
-def pages(door: str = "front", feed: FrameResult | None = None, **keys):
-    """The pages of a door on a free port. feed: a result that is handed over all the time."""
+def pages(door: str = "front", feed: FrameResult | None = None, port: int = 0, **keys):
+    """The pages of a door. feed: a result that is handed over all the time. port: 0 is any free one."""
     counts = Counts()
-    config = WebConfig(listen="127.0.0.1:0", **keys)
+    config = WebConfig(listen=f"127.0.0.1:{port}", **keys)
     sink = WebSink(config, Surroundings(door, counts=counts))
     feeder = Feeder(sink, feed) if feed is not None else None
     try:

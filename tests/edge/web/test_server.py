@@ -102,7 +102,7 @@ def test_every_answer_forbids_what_pages_do_not_need():
             assert "unsafe" not in headers["Content-Security-Policy"]
             assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
             assert headers["X-Content-Type-Options"] == "nosniff"
-            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["Referrer-Policy"] == "same-origin"
             assert headers["Cache-Control"] == "no-store"
             assert "Server" not in headers
 
