@@ -7,10 +7,10 @@ SECONDS ?= 600
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint fast test mutants fuzz docs demo format
+.PHONY: help check lint fast test mutants fuzz docs screenshots demo format
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 check: lint fast  ## the linters and the fast tests, in under a minute: run it before each commit
 
@@ -31,6 +31,9 @@ fuzz:  ## hostile inputs for SECONDS (600) into all that reads from outside; SEE
 
 docs:  ## write the generated parts of docs/ again
 	PYTHONPATH=. $(PYTHON) docs/generate.py
+
+screenshots:  ## the pictures of docs/web.md again, by a real browser (Chromium, pip install '.[browser]')
+	SCREENSHOTS=docs $(PYTHON) -m pytest -m browser tests/edge/web
 
 demo:  ## the built-in scene; annotated pictures go to demo-output/
 	./setup.sh --demo

@@ -175,7 +175,7 @@
   function eventItem(event) {
     const item = document.createElement("li");
     const dot = Object.assign(document.createElement("span"), { className: "dot" });
-    const text = Object.assign(document.createElement("span"), { textContent: sentence(event.reason) });
+    const text = Object.assign(document.createElement("span"), { className: "text", textContent: sentence(event.reason) });
     const time = document.createElement("time");
     time.dateTime = event.at;
     time.textContent = new Date(event.at).toLocaleTimeString();

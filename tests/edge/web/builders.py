@@ -144,6 +144,7 @@ class Pages:
     sink: WebSink
     client: Client
     counts: Counts
+    feeder: Feeder | None = None
 
     @property
     def url(self) -> str:
@@ -162,10 +163,11 @@ def pages(door: str = "front", feed: FrameResult | None = None, port: int = 0, *
     counts = Counts()
     config = WebConfig(listen=f"127.0.0.1:{port}", **keys)
     sink = WebSink(config, Surroundings(door, counts=counts))
-    feeder = Feeder(sink, feed) if feed is not None else None
+    opened = Pages(sink, Client(sink.server.address.port), counts)
+    opened.feeder = Feeder(sink, feed) if feed is not None else None
     try:
-        yield Pages(sink, Client(sink.server.address.port), counts)
+        yield opened
     finally:
-        if feeder:
-            feeder.stop()
+        if opened.feeder:
+            opened.feeder.stop()
         sink.close()
