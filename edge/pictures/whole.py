@@ -12,7 +12,7 @@ from edge.pictures.kinds import Kind
 from edge.pictures.tiff import lies_in_file
 
 LOST_SECTORS = 512
-"""Zeros at the end of compressed data that no encoder writes: a disk's lost sectors."""
+"""Zeros at the end of compressed data that hardly an encoder writes: a disk's lost sectors."""
 
 
 def is_whole(kind: Kind, data: bytes) -> bool:
@@ -45,9 +45,21 @@ def _checksum(data: bytes, end: int) -> int:
 
 
 def _webp(data: bytes) -> bool:
-    """RIFF states the length, and one byte of padding may be missing."""
+    """RIFF states the length, and one byte of padding may be missing.
+
+    A lossy one may end in zeros, where the picture's lower part has one colour; lost sectors begin at a
+    sector.
+    """
     end = 8 + int.from_bytes(data[4:8], "little")
-    return end <= len(data) + 1 and not _ends_in_zeros(data[:end])
+    if end > len(data) + 1:
+        return False
+    lossless = b"VP8L" in (data[12:16], data[30:34])
+    return not _ends_in_zeros(data[:end]) or (not lossless and not _begins_at_sector(data[:end]))
+
+
+def _begins_at_sector(data: bytes) -> bool:
+    """Whether the zeros at the end begin with a sector, or a few bytes before: data may end in a zero."""
+    return -len(data.rstrip(b"\x00")) % LOST_SECTORS < 4
 
 
 def _bmp(data: bytes) -> bool:

@@ -149,7 +149,8 @@ def _other_pictures() -> list[bytes]:
     pixels = np.random.default_rng(1).integers(0, 255, (24, 32, 3), np.uint8)
     suffixes = (".png", ".bmp", ".webp", ".tiff", ".ppm")
     kinds = [cv2.imencode(suffix, pixels)[1].tobytes() for suffix in suffixes]
-    kept = [path.read_bytes() for path in sorted((DATA / "awkward").iterdir()) if path.suffix != ".json"]
+    files = [path for path in sorted((DATA / "awkward").iterdir()) if path.is_file()]
+    kept = [path.read_bytes() for path in files if path.suffix not in (".json", ".toml")]
     return kinds + [data for data in kept if len(data) < MOST_BYTES]
 
 
