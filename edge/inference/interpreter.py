@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,7 +143,12 @@ class TFLiteModel:
 
     def outputs(self) -> list[OutputTensor]:
         """Copies of the outputs of the last `invoke`."""
-        values = self._answers or [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        return self.as_outputs(
+            self._answers or [self._interpreter.get_tensor(detail["index"]) for detail in self._outputs]
+        )
+
+    def as_outputs(self, values: Sequence[npt.NDArray[Any]]) -> list[OutputTensor]:
+        """All output tensors, in the file's order, with what their numbers stand for."""
         return [
             OutputTensor(spec.name, tensor, spec.scale, spec.zero_point)
             for spec, tensor in zip(self.output_specs, values, strict=True)

@@ -11,6 +11,7 @@ import numpy as np
 from edge.errors import Advice
 from edge.inference.coral import advice
 from edge.inference.coral.arena import TensorValues
+from edge.inference.coral.boxes import decoded_distance
 from edge.inference.coral.child import Trial
 from edge.inference.coral.sysfs import CoralDevice
 from edge.inference.interpreter import TFLiteModel
@@ -35,6 +36,8 @@ class Reference:
     """One for each model."""
     outputs: list[list[TensorValues]]
     """For each model, all tensors."""
+    models: Sequence[TFLiteModel]
+    """What was measured."""
     ms: float
     """The shortest time for all models, milliseconds."""
 
@@ -52,24 +55,29 @@ def measure(models: Sequence[TFLiteModel]) -> Reference:
         outputs.append([output.values for output in model.outputs()])
         model.set_values(waiting)
         model.accelerated = accelerated
-    return Reference(inputs, outputs, milliseconds)
+    return Reference(inputs, outputs, models, milliseconds)
 
 
 def compare_with_cpu(
     trial: Trial, reference: Reference, slow_at: float, device: CoralDevice
 ) -> Advice | None:
     """What is wrong with the trial; None if nothing. slow_at: how many times the CPU's time is too slow."""
-    pairs = [
-        pair
-        for got, expected in zip(trial.outputs, reference.outputs, strict=True)
-        for pair in zip(got, expected, strict=True)
-    ]
-    steps = max(distance(got, expected) for got, expected in pairs)
+    steps = max(
+        _model_distance(model, got, expected)
+        for model, got, expected in zip(reference.models, trial.outputs, reference.outputs, strict=True)
+    )
     if not steps <= WRONG_AT:  # also NaN
         return advice.wrong(steps, WRONG_AT)
     if sum(trial.ms) > slow_at * reference.ms:
         return advice.slow(sum(trial.ms), reference.ms, device)
     return None
+
+
+def _model_distance(model: TFLiteModel, got: list[TensorValues], expected: list[TensorValues]) -> float:
+    """How far one model's outputs are from the CPU's, in steps."""
+    if model.card.detector is not None and model.card.detector.outputs == "postprocessed":
+        return decoded_distance(model, model.as_outputs(got), model.as_outputs(expected))
+    return max(distance(one, other) for one, other in zip(got, expected, strict=True))
 
 
 def trial_picture(width: int, height: int) -> Pixels:
