@@ -23,6 +23,7 @@ readonly CONFIG="/etc/mask-edge/config.toml"
 # It is removed together with the configuration.
 readonly EXAMPLE="/etc/mask-edge/config.example.toml"
 readonly STATE="/var/lib/mask-edge"
+readonly LOG="/var/log/mask-edge-setup.log"
 # What a version is built from. training and convert stay on the workstation.
 readonly PARTS=(pyproject.toml edge models)
 HERE="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -35,6 +36,7 @@ action="install" prefix="" coral="auto"
 dry_run=false purge=false assume_yes=false start=true
 step="reading the command line"
 scratch="" refreshed=false untouched=true
+log_file="/dev/null" ticker="" fresh=""
 
 usage() {
     cat <<'TEXT'
@@ -81,8 +83,9 @@ change() {
         note "would" "$text"
         return
     fi
+    local began="$SECONDS"
     "$@"
-    note changed "$text"
+    note changed "$text$(took "$((SECONDS - began))")"
 }
 
 # drop PATH...: remove the files and folders that exist.
@@ -99,10 +102,62 @@ drop() {
     done
 }
 
+# took SECONDS: prints it for people; nothing for what takes no time.
+took() {
+    if [ "$1" -ge 60 ]; then
+        printf ' (%d min %d s)' "$(($1 / 60))" "$(($1 % 60))"
+    elif [ "$1" -ge 2 ]; then
+        printf ' (%d s)' "$1"
+    fi
+}
+
+# log_to FILE: what apt and pip say goes there from now on.
+log_to() {
+    log_file="$1"
+    (umask 027 && printf '\n=== %s\n' "$(date '+%F %T')" >>"$log_file")
+    say "what apt and pip say goes to $log_file"
+}
+
+# tick TEXT: every 10 s a line that it still goes on.
+tick() {
+    local seconds=0
+    while sleep 10 >/dev/null 2>&1; do
+        seconds=$((seconds + 10))
+        note ... "still $1, for $seconds s"
+    done
+}
+
+end_ticker() {
+    [ -z "$ticker" ] || kill "$ticker" 2>/dev/null || true
+    ticker=""
+}
+
+# quietly TEXT COMMAND...: run a command of others, with its output in the log. If it fails, its end is shown.
+quietly() {
+    local text="$1" code=0 before
+    shift
+    printf '\n--- %s\n' "$*" >>"$log_file"
+    before="$(wc -l <"$log_file")"
+    tick "$text" 9>&- &
+    ticker=$!
+    "$@" >>"$log_file" 2>&1 || code=$?
+    end_ticker
+    if [ "$code" != 0 ]; then
+        tail -n "+$((before + 1))" "$log_file" | tail -n 20 >&2
+        say "$text: failed, all of it is in $log_file"
+    fi
+    return "$code"
+}
+
 # Names the step in which the script ended early. Until `activate` or `uninstall` what was installed stays.
 on_exit() {
     local code=$?
+    end_ticker
     rm -rf "$scratch"
+    # A version that this run built and that is not in use would stay for ever.
+    if [ "$code" != 0 ] && [ -n "$fresh" ] && [ "${fresh##*/}" != "$(readlink "$prefix/current" || true)" ]; then
+        rm -rf "$fresh"
+    fi
     if [ "$code" != 0 ] && [ -n "$step" ]; then
         say "failed while $step (exit code $code)${untouched:+; what was installed before is unchanged}." \
             "Mend the cause named above and run setup.sh again"
@@ -221,18 +276,21 @@ missing_packages() {
 
 available() { [ -n "$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: *\([^(]\)/\1/p')" ]; }
 
-apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"; }
+apt_get() {
+    quietly "$1" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "${@:2}"
+}
 
 have_lists() { compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; }
 
 refresh_lists() {
-    $refreshed || apt_get update
+    $refreshed || apt_get "reading the package lists" update
     refreshed=true
 }
 
 install_these() {
     refresh_lists
-    apt_get install -y --no-install-recommends "$@"
+    say "installing Debian packages (some minutes, longer on a slow card)"
+    apt_get "installing Debian packages" install -y --no-install-recommends "$@"
     remember package "$@"
 }
 
@@ -326,7 +384,7 @@ version_here() {
 pip_into() {
     local folder="$1"
     shift
-    "$folder/bin/python" "$ISOLATED" -m pip install \
+    quietly "installing with pip" "$folder/bin/python" "$ISOLATED" -m pip install \
         --no-cache-dir --disable-pip-version-check --no-input --progress-bar off "$@"
 }
 
@@ -336,11 +394,12 @@ readonly MARK="mask-edge-build"
 
 build() {
     local folder="$1" python="$2"
+    fresh="$folder"
     rm -rf "$folder"
     mkdir "$folder"
     printf 'begun\n' >"$folder/$MARK"
     say "building $folder (a few minutes on a Raspberry Pi)"
-    "$PYTHON" "$ISOLATED" -m venv --system-site-packages "$folder"
+    quietly "making the environment" "$PYTHON" "$ISOLATED" -m venv --system-site-packages "$folder"
     # Built from a copy: setuptools would leave files in the source folder. pyproject.toml names README.md.
     mkdir "$scratch/source"
     tar -C "$HERE" --exclude=__pycache__ -cf - README.md "${PARTS[@]}" | tar -C "$scratch/source" -xf -
@@ -597,6 +656,7 @@ activate() {
     fi
     enable_service
     start_service || roll_back "$old_version" "$old_unit"
+    fresh=""
 }
 
 enable_service() {
@@ -681,6 +741,7 @@ install_service() {
         umask 022
         mkdir -p "$prefix"
         touch "$(record)"
+        log_to "$LOG"
     fi
     scratch="$(mktemp -d)"
     local python version folder
@@ -739,7 +800,7 @@ uninstall() {
     local folder packages
     packages="$(remembered package)"
     [ ! -f "$UNIT" ] || change "service: off, now and at boot" stop_service
-    drop "$UNIT" "$RULES"
+    drop "$UNIT" "$RULES" "$LOG"
     reload_systemd
     [ "$(readlink "$COMMAND" 2>/dev/null)" != "$prefix/current/bin/mask-edge" ] || drop "$COMMAND"
     if recalls user "$SERVICE" && getent passwd "$SERVICE" >/dev/null; then
@@ -774,8 +835,9 @@ ensure_venv_module() {
     command -v apt-get >/dev/null ||
         fail "Python's venv module is missing; install it with your package manager"
     say "installing python3-venv"
-    as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends python3-venv
+    quietly "reading the package lists" as_root apt-get update -q
+    quietly "installing python3-venv" as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends python3-venv
 }
 
 # install_here EXTRAS: installs mask-edge[EXTRAS] into the environment, unless this was done before.
@@ -783,15 +845,19 @@ install_here() {
     local extras="$1" stamp="$VENV/.mask-edge-$1" now
     check_architecture
     check_python python3
-    ensure_venv_module
     now="$(python3 -V) $(sha256sum <"$HERE/pyproject.toml")"
     if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$now" ]; then
         say "already installed: $VENV"
         return
     fi
-    [ -x "$VENV/bin/python" ] || python3 "$ISOLATED" -m venv "$VENV"
+    mkdir -p "$VENV"
+    log_to "$VENV/setup.log"
+    ensure_venv_module
+    [ -x "$VENV/bin/python" ] ||
+        quietly "making the environment" python3 "$ISOLATED" -m venv "$VENV"
     say "installing mask-edge[$extras] into $VENV (some minutes the first time)"
-    "$VENV/bin/python" "$ISOLATED" -m pip install --quiet --disable-pip-version-check --editable "${HERE}[$extras]"
+    quietly "installing with pip" "$VENV/bin/python" "$ISOLATED" -m pip install \
+        --disable-pip-version-check --no-input --progress-bar off --editable "${HERE}[$extras]"
     printf '%s\n' "$now" >"$stamp"
 }
 
