@@ -56,7 +56,8 @@ def functions(tmp_path) -> Path:
 def test_no_python_of_setup_imports_what_the_caller_planted(planted, tmp_path):
     folder, _, environment = planted
     script = (
-        f'source {functions(tmp_path)}; leave_the_caller; log_to {tmp_path}/log; check_python "$PYTHON"; python_version; '
+        f"source {functions(tmp_path)}; leave_the_caller; log_to {tmp_path}/log; "
+        'check_python "$PYTHON"; python_version; '
         f'python3() {{ "$PYTHON" "$@"; }}; ensure_venv_module; '
         f'"$PYTHON" "$ISOLATED" -m venv {tmp_path}/venv; pip_into {tmp_path}/venv --help; '
         f"(check_libraries {tmp_path}/venv) || true; pwd; env"
