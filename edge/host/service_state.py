@@ -82,7 +82,7 @@ def read_state(root: Path) -> ServiceState | None:
     """What the running service wrote last; None without a file that can be read."""
     try:
         return _parse(json.loads((root / FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
